@@ -1,0 +1,80 @@
+# make             builds build/ngx_http_pki_module.so for the installed nginx
+# make run         enrols, checks and revokes a first device, goes on serving
+# make test        the whole suite
+#
+# NGINX=/path/to/nginx   another nginx to run
+# NGX_SRC=dir            another nginx to build for; without NGINX it is built
+#                        from there, too
+# BUILD=dir              where everything is made, default build
+# JOBS=N                 how many suites run at a time
+# T="t/00-load.t ..."    which suites "make test" and "make asan" run
+# FUZZ_TIME=60           seconds for each fuzz target
+
+BUILD     ?= build
+NGINX     ?=
+NGX_SRC   ?=
+JOBS      ?= $(shell nproc 2>/dev/null || echo 2)
+T         ?= $(wildcard t/*.t)
+FUZZ_TIME ?= 60
+DESTDIR   ?=
+
+PKI_NGINX := $(NGINX)
+
+# nginx itself would take a variable NGINX for inherited sockets
+
+unexport NGINX
+export BUILD PKI_NGINX NGX_SRC JOBS T FUZZ_TIME DESTDIR
+
+.PHONY: build deps run test asan fuzz bench interop lint install fresh clean
+
+build:
+	@t/tools/deps.sh build
+	@t/tools/build.sh
+
+deps:
+	@t/tools/deps.sh all
+
+run:
+	@t/tools/deps.sh run
+	@t/tools/build.sh
+	@conf/run.sh
+
+test:
+	@t/tools/deps.sh test
+	@t/tools/build.sh
+	@t/tools/test.sh
+
+asan:
+	@t/tools/deps.sh asan
+	@t/tools/asan.sh
+
+fuzz:
+	@t/tools/deps.sh fuzz
+	@t/tools/fuzz.sh
+
+bench:
+	@t/tools/deps.sh bench
+	@t/tools/build.sh
+	@t/bench/run.sh
+
+interop:
+	@t/tools/deps.sh interop
+	@t/tools/build.sh
+	@t/interop/run.sh
+
+lint:
+	@t/tools/deps.sh lint
+	@t/tools/build.sh
+	@t/tools/lint.sh
+
+install:
+	@t/tools/deps.sh build
+	@t/tools/build.sh
+	@t/tools/install.sh
+
+fresh:
+	@t/tools/fresh.sh
+
+clean:
+	@rm -rf "$(BUILD)" t/servroot*
+	@echo "clean: $(BUILD) and t/servroot* are gone"

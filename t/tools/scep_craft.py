@@ -1,0 +1,893 @@
+#!/usr/bin/python3
+
+# Copyright (C) the ngx_pki authors
+#
+# Crafts SCEP messages, right ones and every kind of wrong one, and checks the
+# answers (RFC 8894):
+#
+#     scep_craft.py make --ca ca.pem --out m.der [what is to be wrong ...]
+#     scep_craft.py open --ca ca.pem --state m.der.json reply.der
+#
+# "make" writes the message and beside it m.der.json: what is needed to open
+# the answer (the throw-away private key too).  "open" prints one JSON object:
+# status, fail_info, serial, ... and "errors", the violations found; it exits
+# with 1 if there are any, with 2 if the answer is no CertRep at all.
+#
+# DER is written and read by hand here: libraries refuse what a test needs.
+
+import argparse
+import base64
+import binascii
+import hashlib
+import json
+import os
+import sys
+import time
+import urllib.parse
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, padding, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import padding as apadding
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+
+DATA = '1.2.840.113549.1.7.1'
+SIGNED_DATA = '1.2.840.113549.1.7.2'
+ENVELOPED_DATA = '1.2.840.113549.1.7.3'
+AUTH_ENVELOPED_DATA = '1.2.840.113549.1.9.16.1.23'
+RSA_ENCRYPTION = '1.2.840.113549.1.1.1'
+RSAES_OAEP = '1.2.840.113549.1.1.7'
+MGF1 = '1.2.840.113549.1.1.8'
+CONTENT_TYPE = '1.2.840.113549.1.9.3'
+MESSAGE_DIGEST = '1.2.840.113549.1.9.4'
+SIGNING_TIME = '1.2.840.113549.1.9.5'
+CHALLENGE_PASSWORD = '1.2.840.113549.1.9.7'
+EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
+MESSAGE_TYPE = '2.16.840.1.113733.1.9.2'
+PKI_STATUS = '2.16.840.1.113733.1.9.3'
+FAIL_INFO = '2.16.840.1.113733.1.9.4'
+SENDER_NONCE = '2.16.840.1.113733.1.9.5'
+RECIPIENT_NONCE = '2.16.840.1.113733.1.9.6'
+TRANSACTION_ID = '2.16.840.1.113733.1.9.7'
+FAIL_INFO_TEXT = '1.3.6.1.5.5.7.24.1'
+
+# name -> OID of the digest, RSA signature with it, ECDSA signature with it
+DIGESTS = {
+    'md5': ('1.2.840.113549.2.5', '1.2.840.113549.1.1.4', None, hashes.MD5),
+    'sha1': ('1.3.14.3.2.26', '1.2.840.113549.1.1.5',
+             '1.2.840.10045.4.1', hashes.SHA1),
+    'sha256': ('2.16.840.1.101.3.4.2.1', '1.2.840.113549.1.1.11',
+               '1.2.840.10045.4.3.2', hashes.SHA256),
+    'sha384': ('2.16.840.1.101.3.4.2.2', '1.2.840.113549.1.1.12',
+               '1.2.840.10045.4.3.3', hashes.SHA384),
+    'sha512': ('2.16.840.1.101.3.4.2.3', '1.2.840.113549.1.1.13',
+               '1.2.840.10045.4.3.4', hashes.SHA512),
+}
+
+# name -> OID, key octets, block octets
+CIPHERS = {
+    'aes-128-cbc': ('2.16.840.1.101.3.4.1.2', 16, 16),
+    'aes-192-cbc': ('2.16.840.1.101.3.4.1.22', 24, 16),
+    'aes-256-cbc': ('2.16.840.1.101.3.4.1.42', 32, 16),
+    'aes-128-gcm': ('2.16.840.1.101.3.4.1.6', 16, 16),
+    'des3': ('1.2.840.113549.3.7', 24, 8),
+    'des': ('1.3.14.3.2.7', 8, 8),
+    'null': ('1.2.840.113549.1.9.16.3.99', 16, 16),
+}
+
+STRINGS = {'utf8': 0x0c, 'printable': 0x13, 't61': 0x14, 'ia5': 0x16,
+           'bmp': 0x1e, 'octet': 0x04}
+
+STATUSES = {'0': 'SUCCESS', '2': 'FAILURE', '3': 'PENDING'}
+FAILURES = {'0': 'badAlg', '1': 'badMessageCheck', '2': 'badRequest',
+            '3': 'badTime', '4': 'badCertId'}
+
+
+# DER and BER
+
+def length(n):
+    if n < 0x80:
+        return bytes([n])
+    octets = n.to_bytes((n.bit_length() + 7) // 8, 'big')
+    return bytes([0x80 | len(octets)]) + octets
+
+
+def tlv(tag, *parts):
+    content = b''.join(parts)
+    return bytes([tag]) + length(len(content)) + content
+
+
+def seq(*parts):
+    return tlv(0x30, *parts)
+
+
+def set_of(*parts):
+    return tlv(0x31, *sorted(parts))
+
+
+def integer(n):
+    return tlv(0x02, n.to_bytes(n.bit_length() // 8 + 1, 'big'))
+
+
+def octets(value):
+    return tlv(0x04, value)
+
+
+def bits(value):
+    return tlv(0x03, b'\0', value)
+
+
+def oid(text):
+    numbers = [int(n) for n in text.split('.')]
+    out = b''
+    for n in [numbers[0] * 40 + numbers[1]] + numbers[2:]:
+        part = bytes([n & 0x7f])
+        while n > 0x7f:
+            n >>= 7
+            part = bytes([0x80 | (n & 0x7f)]) + part
+        out += part
+    return tlv(0x06, out)
+
+
+def algorithm(text, parameters=b'\x05\0'):
+    return seq(oid(text), parameters)
+
+
+def indefinite(tag, *parts):
+    return bytes([tag, 0x80]) + b''.join(parts) + b'\0\0'
+
+
+def segmented(tag, value):
+    """A constructed string of segments, of indefinite length."""
+    size = max(1, len(value) // 3)
+    return indefinite(tag, *[octets(value[i:i + size])
+                             for i in range(0, len(value), size)])
+
+
+class Malformed(Exception):
+    pass
+
+
+class Node:
+    """A strict DER element."""
+
+    def __init__(self, data, offset=0, end=None):
+        end = len(data) if end is None else end
+        if end - offset < 2:
+            raise Malformed('truncated')
+        self.tag = data[offset]
+        n = data[offset + 1]
+        start = offset + 2
+        if n == 0x80:
+            raise Malformed('indefinite length')
+        if n > 0x80:
+            octets_n = n & 0x7f
+            if octets_n > 4 or end - start < octets_n:
+                raise Malformed('length')
+            n = int.from_bytes(data[start:start + octets_n], 'big')
+            start += octets_n
+            if len(length(n)) != octets_n + 1:
+                raise Malformed('length not minimal')
+        if end - start < n:
+            raise Malformed('truncated')
+        self.whole = data[offset:start + n]
+        self.value = data[start:start + n]
+
+    def children(self):
+        out, i = [], 0
+        while i < len(self.value):
+            node = Node(self.value, i)
+            out.append(node)
+            i += len(node.whole)
+        return out
+
+    def child(self, i, tag):
+        nodes = self.children()
+        if i >= len(nodes) or nodes[i].tag != tag:
+            raise Malformed('no element %02x at %d' % (tag, i))
+        return nodes[i]
+
+    def oid(self):
+        if self.tag != 0x06:
+            raise Malformed('no OID')
+        numbers, n = [], 0
+        for octet in self.value:
+            n = n << 7 | octet & 0x7f
+            if octet < 0x80:
+                numbers.append(n)
+                n = 0
+        first = min(numbers[0] // 40, 2)
+        return '.'.join(str(i) for i in
+                        [first, numbers[0] - 40 * first] + numbers[1:])
+
+
+def parse(data, tag):
+    node = Node(data)
+    if len(node.whole) != len(data):
+        raise Malformed('trailing octets')
+    if node.tag != tag:
+        raise Malformed('tag %02x, not %02x' % (node.tag, tag))
+    return node
+
+
+# making
+
+def load_cert(file):
+    with open(file, 'rb') as f:
+        data = f.read()
+    if b'-----BEGIN' in data:
+        return x509.load_pem_x509_certificate(data)
+    return x509.load_der_x509_certificate(data)
+
+
+def new_key(kind):
+    family, _, size = kind.partition(':')
+    if family == 'rsa':
+        return rsa.generate_private_key(65537, int(size))
+    return ec.generate_private_key(
+        {'P-256': ec.SECP256R1, 'P-384': ec.SECP384R1,
+         'P-521': ec.SECP521R1}[size]())
+
+
+def key_pem(key):
+    return key.private_bytes(serialization.Encoding.PEM,
+                             serialization.PrivateFormat.PKCS8,
+                             serialization.NoEncryption())
+
+
+def load_key(file, kind):
+    """The key in the file, made there first if the file is not there."""
+    if file and os.path.exists(file):
+        with open(file, 'rb') as f:
+            return serialization.load_pem_private_key(f.read(), None)
+    key = new_key(kind)
+    if file:
+        with open(file + '.new', 'wb') as f:
+            f.write(key_pem(key))
+        os.rename(file + '.new', file)
+    return key
+
+
+def spki(key):
+    return key.public_key().public_bytes(
+        serialization.Encoding.DER,
+        serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def signature_algorithm(key, digest):
+    if isinstance(key, rsa.RSAPrivateKey):
+        return algorithm(DIGESTS[digest][1])
+    return algorithm(DIGESTS[digest][2] or DIGESTS['sha256'][2], b'')
+
+
+def sign(key, data, digest):
+    h = DIGESTS[digest][3]()
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(data, apadding.PKCS1v15(), h)
+    return key.sign(data, ec.ECDSA(h))
+
+
+def flip(data):
+    """The same with its last bit turned: lengths stay."""
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+def make_name(text):
+    if not text:
+        return seq()
+    return x509.Name.from_rfc4514_string(text).public_bytes()
+
+
+def make_san(names):
+    out = []
+    for name in names:
+        kind, _, value = name.partition(':')
+        if kind == 'IP':
+            packed = bytes(int(n) for n in value.split('.'))
+            out.append(tlv(0x87, packed))
+        elif kind == 'UPN':
+            out.append(tlv(0xa0, oid('1.3.6.1.4.1.311.20.2.3'),
+                           tlv(0xa0, tlv(0x0c, value.encode()))))
+        else:
+            tag = {'DNS': 0x82, 'email': 0x81, 'URI': 0x86}[kind]
+            out.append(tlv(tag, value.encode()))
+    return seq(*out)
+
+
+def extension(text, critical, value):
+    return seq(oid(text), b'\x01\x01\xff' if critical else b'',
+               octets(value))
+
+
+def make_extensions(a):
+    out = []
+    if a.ca_true:
+        out.append(extension('2.5.29.19', True, seq(b'\x01\x01\xff')))
+    if a.ca_false:
+        out.append(extension('2.5.29.19', True, seq()))
+    if a.key_usage:
+        out.append(extension('2.5.29.15', True,
+                             tlv(0x03, binascii.unhexlify(a.key_usage))))
+    if a.eku:
+        out.append(extension('2.5.29.37', False,
+                             seq(*[oid(o) for o in a.eku])))
+    if a.san:
+        out.append(extension('2.5.29.17', not a.subject, make_san(a.san)))
+    for text in a.extension or []:
+        name, critical, value = text.split(':')
+        out.append(extension(name, critical == 'critical',
+                             binascii.unhexlify(value)))
+    return out
+
+
+def text_value(tag_name, text):
+    coding = 'utf-16-be' if tag_name == 'bmp' else 'utf-8'
+    return tlv(STRINGS[tag_name], text.encode(coding))
+
+
+def make_csr(a, key):
+    attributes = []
+    challenges = a.challenge or []
+    if a.challenge_file:
+        with open(a.challenge_file, encoding='utf-8') as f:
+            challenges.append(f.readline().rstrip('\r\n'))
+    for challenge in challenges:
+        attributes.append(seq(oid(CHALLENGE_PASSWORD), set_of(
+            text_value(a.challenge_tag, challenge))))
+    extensions = make_extensions(a)
+    if extensions:
+        attributes.append(seq(oid(EXTENSION_REQUEST),
+                              set_of(seq(*extensions))))
+    info = seq(integer(0), make_name(a.subject), spki(key),
+               tlv(0xa0, *sorted(attributes)))
+    signature = sign(key, info, a.csr_digest or a.digest)
+    if 'csr' in a.broken:
+        signature = flip(signature)
+    return seq(info, signature_algorithm(key, a.csr_digest or a.digest),
+               bits(signature)) + a.trailing_csr
+
+
+def make_time(t):
+    return tlv(0x17, time.strftime('%y%m%d%H%M%SZ', time.gmtime(t)).encode())
+
+
+def make_signer(key, name, digest, serial=None):
+    """A self-signed certificate; what it says does not matter."""
+    now = int(time.time())
+    alg = signature_algorithm(key, digest)
+    tbs = seq(tlv(0xa0, integer(2)), integer(serial or 1), alg, name,
+              seq(make_time(now - 3600), make_time(now + 604800)), name,
+              spki(key), tlv(0xa3, seq(extension(
+                  '2.5.29.14', False,
+                  octets(hashlib.sha1(spki(key)).digest())))))
+    return seq(tbs, alg, bits(sign(key, tbs, digest)))
+
+
+def issuer_and_serial(der):
+    tbs = parse(der, 0x30).child(0, 0x30).children()
+    first = 1 if tbs[0].tag == 0xa0 else 0
+    return tbs[first + 2].whole, tbs[first].whole
+
+
+def encrypt(cipher, cek, iv, data):
+    if cipher == 'aes-128-gcm':
+        return AESGCM(cek).encrypt(iv, data, None)
+    padder = padding.PKCS7(8 * len(iv)).padder()
+    padded = padder.update(data) + padder.finalize()
+    if cipher.startswith('des'):
+        method = algorithms.TripleDES(cek * (24 // len(cek)))
+    else:
+        method = algorithms.AES(cek)
+    c = Cipher(method, modes.CBC(iv)).encryptor()
+    return c.update(padded) + c.finalize()
+
+
+def wrap_key(a, ca, cek):
+    public = ca.public_key()
+    if a.transport == 'pkcs1':
+        wrapped = public.encrypt(cek, apadding.PKCS1v15())
+        alg = algorithm(RSA_ENCRYPTION)
+    else:
+        name = a.transport.partition('-')[2] or 'sha1'
+        h = DIGESTS[name][3]
+        wrapped = public.encrypt(cek, apadding.OAEP(
+            apadding.MGF1(h()), h(), None))
+        hash_alg = algorithm(DIGESTS[name][0])
+        alg = algorithm(RSAES_OAEP, seq() if name == 'sha1' else seq(
+            tlv(0xa0, hash_alg), tlv(0xa1, algorithm(MGF1, hash_alg))))
+    if 'cek' in a.broken:
+        wrapped = os.urandom(len(wrapped) - 1).rjust(len(wrapped), b'\0')
+    return alg, wrapped
+
+
+def make_recipient(a, ca, cek):
+    der = ca.public_bytes(serialization.Encoding.DER)
+    issuer, serial = issuer_and_serial(
+        a.recipient.public_bytes(serialization.Encoding.DER)
+        if a.recipient else der)
+    if a.recipient_serial:
+        serial = integer(int(a.recipient_serial, 16))
+    alg, wrapped = wrap_key(a, ca, cek)
+    if a.recipient_ski:
+        ski = ca.extensions.get_extension_for_class(
+            x509.SubjectKeyIdentifier).value.digest
+        return seq(integer(2), tlv(0x80, ski), alg, octets(wrapped))
+    return seq(integer(0), seq(issuer, serial), alg, octets(wrapped))
+
+
+def make_envelope(a, ca, content):
+    name, key_len, block = CIPHERS[a.cipher]
+    cek = os.urandom(key_len)
+    iv = os.urandom(12 if a.cipher == 'aes-128-gcm' else block)
+    sealed = encrypt(a.cipher, cek, iv, content)
+    if 'envelope' in a.broken:
+        sealed = os.urandom(len(sealed))
+    recipient = make_recipient(a, ca, cek)
+    version = integer(2 if a.recipient_ski else 0)
+    recipients = set_of(*[recipient] * a.recipients)
+    if a.cipher == 'aes-128-gcm':
+        return seq(oid(AUTH_ENVELOPED_DATA), tlv(0xa0, seq(
+            integer(0), recipients,
+            seq(oid(DATA), algorithm(name, seq(octets(iv), integer(16))),
+                tlv(0x80, sealed[:-16])),
+            octets(sealed[-16:]))))
+    alg = algorithm(name, octets(iv))
+    if a.ber:
+        return indefinite(0x30, oid(ENVELOPED_DATA), indefinite(
+            0xa0, indefinite(0x30, version, recipients, indefinite(
+                0x30, oid(DATA), alg, segmented(0xa0, sealed)))))
+    return seq(oid(ENVELOPED_DATA), tlv(0xa0, seq(
+        version, recipients, seq(oid(DATA), alg, tlv(0x80, sealed)))))
+
+
+def attribute(name, *values):
+    return seq(oid(name), set_of(*values))
+
+
+def make_attributes(a, content, nonce):
+    h = hashlib.new(a.digest, content).digest()
+    if 'digest' in a.broken:
+        h = flip(h)
+    txn = binascii.unhexlify(a.txn_hex) if a.txn_hex is not None \
+        else a.txn.encode()
+    made = [
+        ('content-type', attribute(CONTENT_TYPE, oid(DATA))),
+        ('digest', attribute(MESSAGE_DIGEST, octets(h))),
+        ('type', attribute(MESSAGE_TYPE,
+                           tlv(STRINGS[a.type_tag], a.type.encode()))),
+        ('nonce', attribute(SENDER_NONCE, octets(nonce))),
+        ('txn', attribute(TRANSACTION_ID, tlv(STRINGS[a.txn_tag], txn))),
+        ('time', attribute(SIGNING_TIME,
+                           make_time(int(time.time()) + a.time_skew))),
+    ]
+    out = []
+    for name, value in made:
+        if name not in a.omit:
+            out += [value] * (2 if name in a.dup else 1)
+    if a.dup_value:
+        out.append(attribute(MESSAGE_TYPE, tlv(0x13, a.type.encode()),
+                             tlv(0x13, a.dup_value.encode())))
+    return sorted(out), txn
+
+
+def make_signer_info(a, key, cert, attributes):
+    signed = b''.join(attributes)
+    signature = sign(key, tlv(0x31, signed), a.digest)
+    if 'signature' in a.broken:
+        signature = flip(signature)
+    if a.signer_ski:
+        version = integer(3)
+        sid = tlv(0x80, hashlib.sha1(spki(key)).digest())
+    else:
+        version = integer(1)
+        sid = seq(*issuer_and_serial(cert))
+    alg = algorithm(RSA_ENCRYPTION) if isinstance(key, rsa.RSAPrivateKey) \
+        else signature_algorithm(key, a.digest)
+    return seq(version, sid, algorithm(DIGESTS[a.digest][0]),
+               tlv(0xa0, signed) if attributes else b'', alg,
+               octets(signature))
+
+
+def make_signed(a, content, certs, infos):
+    version = integer(3 if a.signer_ski else 1)
+    digests = set_of(algorithm(DIGESTS[a.digest][0]))
+    certificates = tlv(0xa0, *certs) if certs else b''
+    infos = tlv(0x31, *infos)
+    if a.ber:
+        return indefinite(0x30, oid(SIGNED_DATA), indefinite(
+            0xa0, indefinite(
+                0x30, version, digests,
+                indefinite(0x30, oid(DATA),
+                           indefinite(0xa0, segmented(0x24, content))),
+                certificates, infos)))
+    return seq(oid(SIGNED_DATA), tlv(0xa0, seq(
+        version, digests, seq(oid(DATA), tlv(0xa0, octets(content))),
+        certificates, infos)))
+
+
+def signer_of(a, key):
+    """The certificate and the key that sign the message."""
+    if a.signer_cert:
+        cert = load_cert(a.signer_cert).public_bytes(
+            serialization.Encoding.DER)
+        return cert, load_key(a.signer_key, a.key_type)
+    signer = load_key(a.signer_key, a.key_type) if a.signer_key else key
+    cert = make_signer(signer, make_name(a.signer_subject or a.subject),
+                       'sha256' if a.digest == 'md5' else a.digest)
+    if a.mismatch:
+        # its issuer and serial are right, its key is another one
+        return make_signer(new_key(a.key_type),
+                           make_name(a.signer_subject or a.subject),
+                           'sha256'), signer
+    return cert, signer
+
+
+def command_make(a):
+    ca = load_cert(a.ca)
+    a.recipient = load_cert(a.recipient) if a.recipient else None
+    for name in 'trailing', 'trailing_csr', 'trailing_envelope':
+        setattr(a, name, binascii.unhexlify(getattr(a, name)))
+    key = load_key(a.key, a.key_type)
+    cert, signer = signer_of(a, key)
+    if a.payload:
+        with open(a.payload, 'rb') as f:
+            content = f.read()
+    else:
+        content = make_csr(a, key)
+    if not a.no_envelope:
+        content = make_envelope(a, ca, content) + a.trailing_envelope
+    nonce = binascii.unhexlify(a.nonce) if a.nonce is not None \
+        else os.urandom(a.nonce_len)
+    attributes, txn = make_attributes(a, content, nonce)
+    extra = [make_signer(signer, make_name('CN=extra %d' % i), 'sha256',
+                         1000 + i) for i in range(a.extra_certs)]
+    certs = extra + ([] if a.no_cert else [cert])
+    info = make_signer_info(a, signer, cert, attributes)
+    message = make_signed(a, content, certs, [info] * a.signers)
+    if a.truncate:
+        message = message[:a.truncate]
+    message += a.trailing
+    with open(a.out, 'wb') as f:
+        f.write(message)
+    state = {'transaction': txn.hex(), 'nonce': nonce.hex(),
+             'cipher': a.cipher, 'digest': a.digest,
+             'key': key_pem(signer).decode(),
+             'certificate_key': spki(key).hex(), 'signer': cert.hex()}
+    with open(a.state or a.out + '.json', 'w', encoding='ascii') as f:
+        json.dump(state, f)
+    if a.get:
+        print(urllib.parse.quote(base64.b64encode(message), safe=''))
+
+
+# opening
+
+class Reply:
+    """A CertRep, taken apart; errors are the rows that it breaks."""
+
+    def __init__(self, data, state, ca, issuer):
+        self.state = state
+        self.ca = ca
+        self.issuer = issuer
+        self.errors = []
+        self.out = {'status': None, 'fail_info': None,
+                    'fail_info_text': None, 'serial': None}
+        self.split(data)
+
+    def check(self, right, row, text):
+        if not right:
+            self.errors.append('%s: %s' % (row, text))
+
+    def split(self, data):
+        info = parse(data, 0x30)
+        if info.child(0, 0x06).oid() != SIGNED_DATA:
+            raise Malformed('no SignedData')
+        signed = parse(info.child(1, 0xa0).value, 0x30).children()
+        self.encap = signed[2]
+        self.certs = [n for s in signed[3:] if s.tag == 0xa0
+                      for n in s.children()]
+        infos = signed[-1].children()
+        if signed[-1].tag != 0x31 or len(infos) != 1:
+            raise Malformed('not exactly one SignerInfo')
+        self.info = infos[0].children()
+        if len(self.info) < 6 or self.info[3].tag != 0xa0:
+            raise Malformed('no signed attributes')
+        self.attributes = {}
+        order = self.info[3].children()
+        self.check([n.whole for n in order]
+                   == sorted(n.whole for n in order), 'R10',
+                   'attributes not in DER order')
+        for node in order:
+            name = node.child(0, 0x06).oid()
+            values = node.child(1, 0x31).children()
+            self.check(len(values) == 1, 'R1', name + ' has not one value')
+            self.check(name not in self.attributes, 'R1', name + ' twice')
+            self.attributes[name] = values[0]
+
+    def text(self, name, row):
+        node = self.attributes.get(name)
+        if node is None:
+            return None
+        self.check(node.tag == 0x13, row, name + ' is no PrintableString')
+        return node.value.decode('latin-1')
+
+    def verify(self):
+        digest = self.info[2].child(0, 0x06).oid()
+        names = [n for n in DIGESTS if DIGESTS[n][0] == digest]
+        if not names:
+            raise Malformed('digest ' + digest)
+        wanted = self.state['digest']
+        self.check(names[0] == wanted, 'R8',
+                   'digest %s, not %s' % (names[0], wanted))
+        algorithm_oid = self.info[4].child(0, 0x06).oid()
+        der = self.ca.public_bytes(serialization.Encoding.DER)
+        self.check(self.info[1].whole == seq(*issuer_and_serial(der)), 'R9',
+                   'signer is not the recipient of the request')
+        self.check(der in [n.whole for n in self.certs], 'R9',
+                   'certificate of the signer is not included')
+        h = DIGESTS[names[0]][3]()
+        data = tlv(0x31, self.info[3].value)
+        public = self.ca.public_key()
+        try:
+            if isinstance(public, rsa.RSAPublicKey):
+                self.check(algorithm_oid == RSA_ENCRYPTION, 'R10',
+                           'signatureAlgorithm ' + algorithm_oid)
+                public.verify(self.info[5].value, data, apadding.PKCS1v15(),
+                              h)
+            else:
+                public.verify(self.info[5].value, data, ec.ECDSA(h))
+        except Exception:
+            self.check(False, 'R9', 'wrong signature')
+        content = self.content() or b''
+        md = self.attributes.get(MESSAGE_DIGEST)
+        self.check(md is not None and md.value
+                   == hashlib.new(names[0], content).digest(),
+                   'R3' if content == b'' else 'R1', 'wrong messageDigest')
+
+    def content(self):
+        parts = self.encap.children()
+        if parts[0].oid() != DATA:
+            self.check(False, 'R1', 'eContentType is not data')
+        if len(parts) == 1:
+            return None
+        return parse(parts[1].value, 0x04).value
+
+    def scep(self):
+        a = self.attributes
+        known = {CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME, MESSAGE_TYPE,
+                 PKI_STATUS, FAIL_INFO, SENDER_NONCE, RECIPIENT_NONCE,
+                 TRANSACTION_ID, FAIL_INFO_TEXT}
+        self.check(set(a) <= known, 'R10', 'odd attributes: '
+                   + ' '.join(set(a) - known))
+        self.check(CONTENT_TYPE in a and a[CONTENT_TYPE].oid() == DATA,
+                   'R1', 'contentType')
+        txn = self.text(TRANSACTION_ID, 'R1')
+        self.check(txn is not None and txn.encode('latin-1').hex()
+                   == self.state['transaction'], 'R1',
+                   'transactionID not echoed')
+        self.check(self.text(MESSAGE_TYPE, 'R1') == '3', 'R1', 'messageType')
+        nonce = a.get(SENDER_NONCE)
+        self.check(nonce is not None and nonce.tag == 0x04
+                   and len(nonce.value) == 16
+                   and nonce.value.hex() != self.state['nonce'], 'R1',
+                   'senderNonce is not 16 fresh octets')
+        nonce = a.get(RECIPIENT_NONCE)
+        self.check(nonce is not None and nonce.tag == 0x04
+                   and nonce.value.hex() == self.state['nonce'], 'R1',
+                   'recipientNonce is not the senderNonce sent')
+        status = STATUSES.get(self.text(PKI_STATUS, 'R2') or '')
+        self.check(status, 'R2', 'pkiStatus')
+        self.out['status'] = status
+        self.failure(status)
+        if status in ('FAILURE', 'PENDING'):
+            self.check(self.content() is None, 'R3', 'eContent is there')
+
+    def failure(self, status):
+        failed = status == 'FAILURE'
+        info = self.text(FAIL_INFO, 'R4')
+        self.check((info in FAILURES) if failed else info is None, 'R4',
+                   'failInfo %s' % info)
+        self.out['fail_info'] = FAILURES.get(info or '')
+        text = self.attributes.get(FAIL_INFO_TEXT)
+        if text is not None:
+            self.check(failed and text.tag == 0x0c, 'R4', 'failInfoText')
+            self.out['fail_info_text'] = text.value.decode('utf-8', 'replace')
+
+    def decrypt(self, content):
+        info = parse(content, 0x30)
+        if info.child(0, 0x06).oid() != ENVELOPED_DATA:
+            raise Malformed('no EnvelopedData')
+        enveloped = parse(info.child(1, 0xa0).value, 0x30).children()
+        recipients = enveloped[1].children()
+        if len(recipients) != 1 or recipients[0].tag != 0x30:
+            raise Malformed('not exactly one KeyTransRecipientInfo')
+        recipient = recipients[0].children()
+        signer = bytes.fromhex(self.state['signer'])
+        self.check(recipient[1].whole == seq(*issuer_and_serial(signer)),
+                   'R6', 'recipient is not the signer certificate')
+        key = serialization.load_pem_private_key(
+            self.state['key'].encode(), None)
+        cek = key.decrypt(recipient[3].value, apadding.PKCS1v15())
+        sealed = enveloped[2].children()
+        name = sealed[1].child(0, 0x06).oid()
+        names = [n for n in CIPHERS if CIPHERS[n][0] == name]
+        wanted = self.state['cipher']
+        self.check(names == [wanted], 'R8',
+                   'cipher %s, not %s' % (names, wanted))
+        if not names:
+            raise Malformed('cipher ' + name)
+        if sealed[2].tag != 0x80:
+            raise Malformed('encryptedContent is not primitive')
+        iv = sealed[1].child(1, 0x04).value
+        if names[0].startswith('des'):
+            method = algorithms.TripleDES(cek * (24 // len(cek)))
+        else:
+            method = algorithms.AES(cek)
+        c = Cipher(method, modes.CBC(iv)).decryptor()
+        padded = c.update(sealed[2].value) + c.finalize()
+        unpadder = padding.PKCS7(8 * len(iv)).unpadder()
+        return unpadder.update(padded) + unpadder.finalize()
+
+    def payload(self, cert_out):
+        content = self.content()
+        if content is None:
+            self.check(False, 'R5', 'no envelope')
+            return
+        info = parse(self.decrypt(content), 0x30)
+        if info.child(0, 0x06).oid() != SIGNED_DATA:
+            raise Malformed('no certs-only SignedData')
+        signed = parse(info.child(1, 0xa0).value, 0x30).children()
+        certs = [n for s in signed[3:] if s.tag == 0xa0
+                 for n in s.children()]
+        self.check(len(signed[2].children()) == 1, 'R5',
+                   'certs-only message has content')
+        self.check(signed[-1].tag == 0x31 and not signed[-1].value, 'R5',
+                   'certs-only message has signers')
+        self.check(len(certs) == 1, 'R5', '%d certificates' % len(certs))
+        self.certificate(certs[0].whole, cert_out)
+
+    def certificate(self, der, cert_out):
+        cert = x509.load_der_x509_certificate(der)
+        _, serial = issuer_and_serial(der)
+        value = parse(serial, 0x02).value
+        if len(value) > 1 and value[0] == 0:
+            value = value[1:]
+        public = cert.public_key().public_bytes(
+            serialization.Encoding.DER,
+            serialization.PublicFormat.SubjectPublicKeyInfo)
+        self.check(public.hex() == self.state['certificate_key'], 'R5',
+                   'certificate of another key')
+        issuer = self.issuer.public_key()
+        try:
+            if isinstance(issuer, rsa.RSAPublicKey):
+                issuer.verify(cert.signature, cert.tbs_certificate_bytes,
+                              apadding.PKCS1v15(),
+                              cert.signature_hash_algorithm)
+            else:
+                issuer.verify(cert.signature, cert.tbs_certificate_bytes,
+                              ec.ECDSA(cert.signature_hash_algorithm))
+        except Exception:
+            self.check(False, 'R5', 'certificate not signed by the issuer')
+        pem = cert.public_bytes(serialization.Encoding.PEM).decode()
+        self.out['serial'] = value.hex()
+        self.out['subject'] = cert.subject.rfc4514_string()
+        self.out['certificate'] = pem
+        if cert_out:
+            with open(cert_out, 'w', encoding='ascii') as f:
+                f.write(pem)
+
+
+def command_open(a):
+    with open(a.state, encoding='ascii') as f:
+        state = json.load(f)
+    with open(a.reply, 'rb') if a.reply != '-' else sys.stdin.buffer as f:
+        data = f.read()
+    ca = load_cert(a.ca)
+    issuer = load_cert(a.issuer) if a.issuer else ca
+    try:
+        reply = Reply(data, state, ca, issuer)
+    except (Malformed, IndexError) as e:
+        print(json.dumps({'status': None, 'errors': ['no CertRep: %s' % e]}))
+        return 2
+    try:
+        reply.verify()
+        reply.scep()
+        if reply.out['status'] == 'SUCCESS':
+            reply.payload(a.cert_out)
+    except (Malformed, IndexError, ValueError) as e:
+        reply.errors.append('malformed: %s' % e)
+    reply.out['errors'] = reply.errors
+    print(json.dumps(reply.out, sort_keys=True))
+    return 1 if reply.errors else 0
+
+
+def options():
+    parser = argparse.ArgumentParser(prog='scep_craft.py')
+    commands = parser.add_subparsers(dest='command', required=True)
+
+    m = commands.add_parser('make', help='make a message')
+    m.add_argument('--ca', required=True, help='whom it is for')
+    m.add_argument('--out', required=True)
+    m.add_argument('--state', help='default OUT.json')
+    m.add_argument('--get', action='store_true',
+                   help='print the value of "message=" of a GET')
+    m.add_argument('--key', help='PEM file, made if it is not there')
+    m.add_argument('--key-type', default='rsa:2048',
+                   help='rsa:2048, rsa:1024, ec:P-256, ...')
+    m.add_argument('--subject', default='CN=craft')
+    m.add_argument('--san', action='append',
+                   help='DNS:x, IP:x, email:x, URI:x, UPN:x')
+    m.add_argument('--challenge', action='append')
+    m.add_argument('--challenge-file', help='its first line')
+    m.add_argument('--challenge-tag', default='printable', choices=STRINGS)
+    m.add_argument('--ca-true', action='store_true')
+    m.add_argument('--ca-false', action='store_true')
+    m.add_argument('--key-usage', help='content of the BIT STRING, hex')
+    m.add_argument('--eku', action='append', help='an OID')
+    m.add_argument('--extension', action='append',
+                   help='OID:critical|-:hex')
+    m.add_argument('--payload', help='a file instead of the CSR')
+    m.add_argument('--type', default='19', help='messageType')
+    m.add_argument('--type-tag', default='printable', choices=STRINGS)
+    m.add_argument('--txn', default=os.urandom(16).hex())
+    m.add_argument('--txn-hex')
+    m.add_argument('--txn-tag', default='printable', choices=STRINGS)
+    m.add_argument('--nonce', help='hex')
+    m.add_argument('--nonce-len', type=int, default=16)
+    m.add_argument('--omit', action='append', default=[],
+                   choices=['txn', 'type', 'nonce', 'digest', 'time',
+                            'content-type'])
+    m.add_argument('--dup', action='append', default=[],
+                   choices=['txn', 'type', 'nonce', 'digest', 'time',
+                            'content-type'])
+    m.add_argument('--dup-value', help='one more messageType beside the first')
+    m.add_argument('--time-skew', type=int, default=0)
+    m.add_argument('--cipher', default='aes-128-cbc', choices=CIPHERS)
+    m.add_argument('--digest', default='sha256', choices=DIGESTS)
+    m.add_argument('--csr-digest', choices=DIGESTS)
+    m.add_argument('--transport', default='pkcs1',
+                   choices=['pkcs1', 'oaep', 'oaep-sha256', 'oaep-sha384',
+                            'oaep-sha512'])
+    m.add_argument('--recipient', help='certificate that it names instead')
+    m.add_argument('--recipient-serial', help='hex')
+    m.add_argument('--recipient-ski', action='store_true')
+    m.add_argument('--recipients', type=int, default=1)
+    m.add_argument('--broken', action='append', default=[],
+                   choices=['signature', 'digest', 'csr', 'cek', 'envelope'])
+    m.add_argument('--ber', action='store_true',
+                   help='indefinite lengths, segmented strings')
+    m.add_argument('--no-envelope', action='store_true')
+    m.add_argument('--signer-cert', help='an existing certificate')
+    m.add_argument('--signer-key', help='its key, or that of a new signer')
+    m.add_argument('--signer-subject')
+    m.add_argument('--signer-ski', action='store_true')
+    m.add_argument('--signers', type=int, default=1)
+    m.add_argument('--mismatch', action='store_true',
+                   help='the signer certificate has another key')
+    m.add_argument('--extra-certs', type=int, default=0,
+                   help='put before that of the signer')
+    m.add_argument('--no-cert', action='store_true')
+    m.add_argument('--trailing', default='', help='hex')
+    m.add_argument('--trailing-csr', default='', help='hex')
+    m.add_argument('--trailing-envelope', default='', help='hex')
+    m.add_argument('--truncate', type=int, help='to so many octets')
+
+    o = commands.add_parser('open', help='check an answer')
+    o.add_argument('--ca', required=True, help='who answers: CA or RA')
+    o.add_argument('--issuer', help='who issues, if another')
+    o.add_argument('--state', required=True)
+    o.add_argument('--cert-out')
+    o.add_argument('reply', help='"-": standard input')
+    return parser.parse_args()
+
+
+def main():
+    a = options()
+    if a.command == 'make':
+        return command_make(a)
+    return command_open(a)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
