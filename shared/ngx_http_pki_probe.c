@@ -1,0 +1,160 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ *
+ * The probe: 200 or 503, one line per dependency.
+ */
+
+
+#include "ngx_http_pki_conf.h"
+
+
+/* a node that has not heard of Redis for so long is not in step */
+
+#define NGX_HTTP_PKI_PROBE_STALE  10
+
+
+static ngx_int_t ngx_http_pki_probe_handler(ngx_http_request_t *r);
+static size_t ngx_http_pki_probe_size(ngx_http_pki_main_conf_t *pmcf);
+static u_char *ngx_http_pki_probe_redis(ngx_http_pki_main_conf_t *pmcf,
+    u_char *p, u_char *last, ngx_uint_t *up);
+static u_char *ngx_http_pki_probe_authority(ngx_pki_authority_t *a, u_char *p,
+    u_char *last, ngx_uint_t *up);
+
+
+char *
+ngx_http_pki_probe(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler != NULL) {
+        return "is duplicate, or the location has another handler";
+    }
+
+    clcf->handler = ngx_http_pki_probe_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_pki_probe_handler(ngx_http_request_t *r)
+{
+    u_char                     *p, *last;
+    size_t                      size;
+    ngx_int_t                   rc;
+    ngx_str_t                   body, type, no_store;
+    ngx_uint_t                  i, up;
+    ngx_pki_authority_t       **a;
+    ngx_http_pki_main_conf_t   *pmcf;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    pmcf = ngx_http_get_module_main_conf(r, ngx_http_pki_module);
+
+    size = ngx_http_pki_probe_size(pmcf);
+
+    p = ngx_pnalloc(r->pool, size);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    body.data = p;
+    last = p + size;
+    up = 1;
+
+    p = ngx_http_pki_probe_redis(pmcf, p, last, &up);
+
+    a = pmcf->authorities.elts;
+
+    for (i = 0; i < pmcf->authorities.nelts; i++) {
+        p = ngx_http_pki_probe_authority(a[i], p, last, &up);
+    }
+
+    body.len = p - body.data;
+
+    ngx_str_set(&type, "text/plain");
+    ngx_str_set(&no_store, "no-store");
+
+    if (ngx_http_pki_add_header(r, "Cache-Control", &no_store) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_pki_send(r, up ? NGX_HTTP_OK
+                                   : NGX_HTTP_SERVICE_UNAVAILABLE,
+                             &type, &body);
+}
+
+
+static size_t
+ngx_http_pki_probe_size(ngx_http_pki_main_conf_t *pmcf)
+{
+    return NGX_MAX_ERROR_STR
+           + pmcf->authorities.nelts
+             * (NGX_PKI_ZONE_NAME_LEN + NGX_PKI_ZONE_TEXT_LEN + 256);
+}
+
+
+static u_char *
+ngx_http_pki_probe_redis(ngx_http_pki_main_conf_t *pmcf, u_char *p,
+    u_char *last, ngx_uint_t *up)
+{
+    ngx_str_t  error;
+
+    if (pmcf->connections == NULL) {
+        return ngx_slprintf(p, last, "redis: not configured\n");
+    }
+
+    ngx_str_null(&error);
+
+    if (ngx_pki_redis_is_up(pmcf->connections, &error)) {
+        return ngx_slprintf(p, last, "redis: ok\n");
+    }
+
+    *up = 0;
+
+    return ngx_slprintf(p, last, "redis: down: %V\n", &error);
+}
+
+
+static u_char *
+ngx_http_pki_probe_authority(ngx_pki_authority_t *a, u_char *p, u_char *last,
+    ngx_uint_t *up)
+{
+    time_t      age;
+    ngx_str_t  *trouble;
+
+    trouble = ngx_pki_authority_trouble(a);
+
+    if (trouble != NULL) {
+        *up = 0;
+        return ngx_slprintf(p, last, "authority %V: %V\n", &a->name, trouble);
+    }
+
+    if (a->store.slot->synced_at == 0) {
+        *up = 0;
+        return ngx_slprintf(p, last,
+                            "authority %V: the change log is not followed "
+                            "yet\n", &a->name);
+    }
+
+    age = ngx_time() - a->store.slot->synced_at;
+
+    if (age > NGX_HTTP_PKI_PROBE_STALE) {
+        *up = 0;
+        return ngx_slprintf(p, last,
+                            "authority %V: statuses are %T s old\n",
+                            &a->name, age);
+    }
+
+    return ngx_slprintf(p, last, "authority %V: ok\n", &a->name);
+}

@@ -1,0 +1,436 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ *
+ * Authorities at configuration time: key, certificate, octets made in advance.
+ */
+
+
+#include "ngx_pki_authority.h"
+#include "ngx_pki_ca.h"
+
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+
+static ngx_int_t ngx_pki_authority_load_key(ngx_conf_t *cf,
+    ngx_pki_authority_t *a);
+static void ngx_pki_authority_check_mode(ngx_conf_t *cf,
+    ngx_pki_authority_t *a);
+static ngx_int_t ngx_pki_authority_create_key(ngx_conf_t *cf,
+    ngx_pki_authority_t *a);
+static ngx_int_t ngx_pki_authority_load_certificate(ngx_conf_t *cf,
+    ngx_pki_authority_t *a);
+static ngx_int_t ngx_pki_authority_check_certificate(ngx_conf_t *cf,
+    ngx_pki_authority_t *a);
+static ngx_int_t ngx_pki_authority_load_chain(ngx_conf_t *cf,
+    ngx_pki_authority_t *a);
+static X509 *ngx_pki_authority_read_certificate(BIO *bio);
+static ngx_int_t ngx_pki_authority_der(ngx_pool_t *pool, X509 *x509,
+    ngx_str_t *der);
+static void ngx_pki_authority_cleanup(void *data);
+static ngx_int_t ngx_pki_authority_exists(ngx_str_t *path);
+
+
+ngx_pki_authority_t *
+ngx_pki_authority_find(ngx_array_t *authorities, ngx_str_t *name)
+{
+    ngx_uint_t             i;
+    ngx_pki_authority_t  **a;
+
+    a = authorities->elts;
+
+    for (i = 0; i < authorities->nelts; i++) {
+        if (a[i]->name.len == name->len
+            && ngx_memcmp(a[i]->name.data, name->data, name->len) == 0)
+        {
+            return a[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_pki_authority_load(ngx_conf_t *cf, ngx_pki_authority_t *a)
+{
+    if (ngx_pki_authority_load_key(cf, a) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (a->absent) {
+        return NGX_OK;
+    }
+
+    if (ngx_pki_authority_load_certificate(cf, a) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (a->absent) {
+        return NGX_OK;
+    }
+
+    if (ngx_pki_authority_check_certificate(cf, a) != NGX_OK
+        || ngx_pki_authority_load_chain(cf, a) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_pki_ca_prepare(cf->pool, a) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "authority \"%V\": cannot use certificate \"%V\"",
+                           &a->name, &a->certificate_file);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+const char *
+ngx_pki_authority_scep_trouble(ngx_pki_authority_t *a)
+{
+    uint32_t            usage;
+    ngx_pki_key_type_e  type;
+
+    type = a->absent ? a->create.type : a->key->spec.type;
+
+    if (type != NGX_PKI_KEY_RSA) {
+        return "its key is not RSA, and only an RSA key opens the envelopes "
+               "of SCEP clients";
+    }
+
+    if (a->absent) {
+        return NULL;
+    }
+
+    usage = X509_get_key_usage(a->certificate);
+
+    if (!(usage & X509v3_KU_DIGITAL_SIGNATURE)
+        || !(usage & X509v3_KU_KEY_ENCIPHERMENT))
+    {
+        return "its certificate lacks the key usages digitalSignature and "
+               "keyEncipherment, which SCEP clients look for";
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_pki_authority_load_key(ngx_conf_t *cf, ngx_pki_authority_t *a)
+{
+    ngx_str_t  error;
+
+    if (a->key_store) {
+        a->key = ngx_pki_key_store_load(cf->pool, &a->key_path, &error);
+        goto done;
+    }
+
+    if (ngx_pki_authority_exists(&a->key_path) == NGX_DECLINED) {
+
+        if (a->create.type == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "authority \"%V\": there is no key \"%V\"; put "
+                               "one there, or let it be made by \"create "
+                               "rsa:3072;\"", &a->name, &a->key_path);
+            return NGX_ERROR;
+        }
+
+        if (ngx_pki_authority_exists(&a->certificate_file) == NGX_OK) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "authority \"%V\": there is a certificate "
+                               "\"%V\" but not its key \"%V\"; no new key is "
+                               "made for it", &a->name, &a->certificate_file,
+                               &a->key_path);
+            return NGX_ERROR;
+        }
+
+        /* "nginx -t" and "nginx -s" make nothing */
+
+        if (ngx_test_config || ngx_process == NGX_PROCESS_SIGNALLER) {
+            a->absent = 1;
+            return NGX_OK;
+        }
+
+        if (ngx_pki_authority_create_key(cf, a) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_pki_authority_check_mode(cf, a);
+
+    a->key = ngx_pki_key_file_load(cf->pool, &a->key_path, &error);
+
+done:
+
+    if (a->key == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "authority \"%V\": %V",
+                           &a->name, &error);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_pki_authority_check_mode(ngx_conf_t *cf, ngx_pki_authority_t *a)
+{
+    struct stat  sb;
+
+    if (stat((char *) a->key_path.data, &sb) == 0 && (sb.st_mode & 077)) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "authority \"%V\": others than its owner may use "
+                           "the key \"%V\", do \"chmod 600\"",
+                           &a->name, &a->key_path);
+    }
+}
+
+
+static ngx_int_t
+ngx_pki_authority_create_key(ngx_conf_t *cf, ngx_pki_authority_t *a)
+{
+    ngx_int_t  rc;
+    ngx_str_t  error;
+
+    rc = ngx_pki_key_file_create(cf->pool, &a->key_path, &a->create, &error);
+
+    if (rc == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "authority \"%V\": %V", &a->name, &error);
+        return NGX_ERROR;
+    }
+
+    if (rc == NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_NOTICE, cf, 0,
+                           "authority \"%V\": made the key \"%V\"",
+                           &a->name, &a->key_path);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_pki_authority_load_certificate(ngx_conf_t *cf, ngx_pki_authority_t *a)
+{
+    BIO                 *bio;
+    ngx_pool_cleanup_t  *cln;
+
+    if (ngx_pki_authority_exists(&a->certificate_file) == NGX_DECLINED) {
+
+        if (a->create.type == 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "authority \"%V\": there is no certificate "
+                               "\"%V\"", &a->name, &a->certificate_file);
+            return NGX_ERROR;
+        }
+
+        if (ngx_test_config || ngx_process == NGX_PROCESS_SIGNALLER) {
+            a->absent = 1;
+            return NGX_OK;
+        }
+
+        if (ngx_pki_ca_create(cf, a) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    bio = BIO_new_file((char *) a->certificate_file.data, "rb");
+
+    if (bio == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "authority \"%V\": cannot open certificate \"%V\"",
+                           &a->name, &a->certificate_file);
+        ERR_clear_error();
+        return NGX_ERROR;
+    }
+
+    a->certificate = ngx_pki_authority_read_certificate(bio);
+
+    BIO_free(bio);
+    ERR_clear_error();
+
+    if (a->certificate == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "authority \"%V\": no certificate in \"%V\"",
+                           &a->name, &a->certificate_file);
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_pki_authority_cleanup;
+    cln->data = a->certificate;
+
+    return ngx_pki_authority_der(cf->pool, a->certificate, &a->der);
+}
+
+
+static ngx_int_t
+ngx_pki_authority_check_certificate(ngx_conf_t *cf, ngx_pki_authority_t *a)
+{
+    uint32_t     usage;
+    EVP_PKEY    *pkey;
+    const char  *trouble;
+
+    trouble = NULL;
+    pkey = X509_get0_pubkey(a->certificate);
+    usage = X509_get_key_usage(a->certificate);
+
+    if (pkey == NULL || EVP_PKEY_eq(pkey, a->key->public_key) != 1) {
+        trouble = "does not belong to the key";
+
+    } else if (!(X509_get_extension_flags(a->certificate) & EXFLAG_CA)) {
+        trouble = "is not that of a CA (basicConstraints CA:TRUE)";
+
+    } else if ((usage & (X509v3_KU_KEY_CERT_SIGN|X509v3_KU_CRL_SIGN))
+               != (X509v3_KU_KEY_CERT_SIGN|X509v3_KU_CRL_SIGN))
+    {
+        trouble = "lacks the key usages keyCertSign and cRLSign";
+
+    } else if (X509_get0_subject_key_id(a->certificate) == NULL) {
+        trouble = "has no subjectKeyIdentifier";
+    }
+
+    ERR_clear_error();
+
+    if (trouble != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "authority \"%V\": certificate \"%V\" %s",
+                           &a->name, &a->certificate_file, trouble);
+        return NGX_ERROR;
+    }
+
+    if (X509_cmp_current_time(X509_get0_notAfter(a->certificate)) < 0) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "authority \"%V\": certificate \"%V\" has expired",
+                           &a->name, &a->certificate_file);
+    }
+
+    return NGX_OK;
+}
+
+
+/* what follows in the file of "chain=": the issuers, upwards */
+
+static ngx_int_t
+ngx_pki_authority_load_chain(ngx_conf_t *cf, ngx_pki_authority_t *a)
+{
+    BIO        *bio;
+    X509       *x509;
+    ngx_int_t   rc;
+    ngx_str_t  *der;
+
+    if (ngx_array_init(&a->chain, cf->pool, 2, sizeof(ngx_str_t)) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (a->chain_file.len == 0) {
+        return NGX_OK;
+    }
+
+    bio = BIO_new_file((char *) a->chain_file.data, "rb");
+
+    if (bio == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "authority \"%V\": cannot open chain \"%V\"",
+                           &a->name, &a->chain_file);
+        ERR_clear_error();
+        return NGX_ERROR;
+    }
+
+    rc = NGX_OK;
+
+    while (rc == NGX_OK) {
+        x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+        if (x509 == NULL) {
+            break;
+        }
+
+        der = ngx_array_push(&a->chain);
+
+        rc = (der == NULL) ? NGX_ERROR
+                           : ngx_pki_authority_der(cf->pool, x509, der);
+
+        X509_free(x509);
+    }
+
+    BIO_free(bio);
+    ERR_clear_error();
+
+    if (rc == NGX_OK && a->chain.nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "authority \"%V\": no certificate in chain \"%V\"",
+                           &a->name, &a->chain_file);
+        return NGX_ERROR;
+    }
+
+    return rc;
+}
+
+
+static X509 *
+ngx_pki_authority_read_certificate(BIO *bio)
+{
+    X509  *x509;
+
+    x509 = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+    if (x509 == NULL && BIO_seek(bio, 0) == 0) {
+        x509 = d2i_X509_bio(bio, NULL);
+    }
+
+    return x509;
+}
+
+
+static ngx_int_t
+ngx_pki_authority_der(ngx_pool_t *pool, X509 *x509, ngx_str_t *der)
+{
+    int             len;
+    unsigned char  *p;
+
+    len = i2d_X509(x509, NULL);
+    if (len <= 0) {
+        return NGX_ERROR;
+    }
+
+    der->data = ngx_pnalloc(pool, len);
+    if (der->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = der->data;
+    der->len = i2d_X509(x509, &p);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_pki_authority_cleanup(void *data)
+{
+    X509_free(data);
+}
+
+
+/* NGX_OK: there is something, perhaps not readable */
+
+static ngx_int_t
+ngx_pki_authority_exists(ngx_str_t *path)
+{
+    struct stat  sb;
+
+    if (stat((char *) path->data, &sb) == -1 && ngx_errno == NGX_ENOENT) {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}

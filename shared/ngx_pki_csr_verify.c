@@ -1,0 +1,372 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ */
+
+
+#include "ngx_pki_csr.h"
+#include "ngx_pki_der.h"
+
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+#include <openssl/rsa.h>
+
+
+#define NGX_PKI_CSR_MAX_MODULUS  2048        /* octets */
+
+#define NGX_PKI_CSR_PSS_SALT     20          /* unless it is said */
+
+#define NGX_PKI_CSR_OID_MGF1     "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08"
+
+
+typedef struct {
+    ngx_str_t                  oid;
+    ngx_pki_key_type_e         type;
+    int                        md;           /* NID; of PSS: parameters say */
+    unsigned                   pss:1;
+} ngx_pki_csr_algorithm_t;
+
+
+typedef struct {
+    const EVP_MD              *md;           /* NULL: of the key itself */
+    ngx_uint_t                 pss;
+    ngx_uint_t                 salt;
+} ngx_pki_csr_signature_t;
+
+
+static ngx_int_t ngx_pki_csr_signature(ngx_pki_csr_t *csr,
+    ngx_pki_csr_signature_t *s);
+static ngx_int_t ngx_pki_csr_pss_params(ngx_str_t *params,
+    ngx_pki_csr_signature_t *s);
+static int ngx_pki_csr_pss_digest(ngx_pki_der_t *der);
+static EVP_PKEY *ngx_pki_csr_public_key(ngx_pki_csr_t *csr);
+static EVP_PKEY *ngx_pki_csr_rsa_key(ngx_pki_csr_t *csr);
+static EVP_PKEY *ngx_pki_csr_ec_key(ngx_pki_csr_t *csr);
+static EVP_PKEY *ngx_pki_csr_key_from_params(const char *type,
+    OSSL_PARAM *params);
+static int ngx_pki_csr_check_signature(ngx_pki_csr_t *csr,
+    ngx_pki_csr_signature_t *s, EVP_PKEY *pkey, EVP_MD_CTX *ctx);
+
+
+/*
+ * SHA-1 is good enough here, where the signature only shows that the client
+ * has the key of what it sent itself, and old clients know nothing else.
+ */
+
+static ngx_pki_csr_algorithm_t  ngx_pki_csr_algorithms[] = {
+
+    { ngx_string("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"),
+      NGX_PKI_KEY_RSA, NID_sha256, 0 },
+    { ngx_string("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c"),
+      NGX_PKI_KEY_RSA, NID_sha384, 0 },
+    { ngx_string("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d"),
+      NGX_PKI_KEY_RSA, NID_sha512, 0 },
+    { ngx_string("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05"),
+      NGX_PKI_KEY_RSA, NID_sha1, 0 },
+    { ngx_string("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"),
+      NGX_PKI_KEY_RSA, NID_undef, 1 },
+
+    { ngx_string("\x2a\x86\x48\xce\x3d\x04\x03\x02"),
+      NGX_PKI_KEY_EC, NID_sha256, 0 },
+    { ngx_string("\x2a\x86\x48\xce\x3d\x04\x03\x03"),
+      NGX_PKI_KEY_EC, NID_sha384, 0 },
+    { ngx_string("\x2a\x86\x48\xce\x3d\x04\x03\x04"),
+      NGX_PKI_KEY_EC, NID_sha512, 0 },
+    { ngx_string("\x2a\x86\x48\xce\x3d\x04\x01"),
+      NGX_PKI_KEY_EC, NID_sha1, 0 },
+
+    { ngx_string("\x2b\x65\x70"), NGX_PKI_KEY_ED25519, NID_undef, 0 },
+
+    { ngx_null_string, 0, 0, 0 }
+};
+
+
+ngx_int_t
+ngx_pki_csr_verify(ngx_pki_csr_t *csr)
+{
+    int                       rc;
+    EVP_PKEY                 *pkey;
+    EVP_MD_CTX               *ctx;
+    ngx_pki_csr_signature_t   signature;
+
+    if (ngx_pki_csr_signature(csr, &signature) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    pkey = ngx_pki_csr_public_key(csr);
+    ctx = EVP_MD_CTX_new();
+
+    rc = 0;
+
+    if (pkey != NULL && ctx != NULL) {
+        rc = ngx_pki_csr_check_signature(csr, &signature, pkey, ctx);
+    }
+
+    EVP_MD_CTX_free(ctx);
+    EVP_PKEY_free(pkey);
+    ERR_clear_error();
+
+    return rc == 1 ? NGX_OK : NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_pki_csr_signature(ngx_pki_csr_t *csr, ngx_pki_csr_signature_t *s)
+{
+    ngx_str_t                *params;
+    ngx_pki_csr_algorithm_t  *a;
+
+    params = &csr->signature_params;
+
+    for (a = ngx_pki_csr_algorithms; a->oid.len != 0; a++) {
+
+        if (a->oid.len == csr->signature_oid.len
+            && ngx_memcmp(a->oid.data, csr->signature_oid.data, a->oid.len)
+               == 0)
+        {
+            break;
+        }
+    }
+
+    if (a->oid.len == 0 || a->type != csr->key.type) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memzero(s, sizeof(ngx_pki_csr_signature_t));
+
+    if (a->pss) {
+        return ngx_pki_csr_pss_params(params, s);
+    }
+
+    /* RFC 4055, 5 wants NULL with RSA; absent is seen, too */
+
+    if (params->len != 0
+        && !(a->type == NGX_PKI_KEY_RSA && ngx_pki_str_eq(params, "\x05\x00")))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (a->md == NID_undef) {
+        return NGX_OK;
+    }
+
+    s->md = EVP_get_digestbynid(a->md);
+
+    return s->md != NULL ? NGX_OK : NGX_DECLINED;
+}
+
+
+/*
+ * RSASSA-PSS-params, RFC 4055, 3.1; the default digest is SHA-1, which nobody
+ * who came as far as PSS has a reason to use.
+ */
+
+static ngx_int_t
+ngx_pki_csr_pss_params(ngx_str_t *params, ngx_pki_csr_signature_t *s)
+{
+    int            md;
+    ngx_str_t      oid;
+    ngx_pki_der_t  der, pss, field, mgf;
+
+    if (params->len == 0) {
+        return NGX_DECLINED;
+    }
+
+    ngx_pki_der_init(&der, params);
+
+    if (ngx_pki_der_enter(&der, NGX_PKI_DER_SEQUENCE, &pss) != NGX_OK
+        || ngx_pki_der_enter(&pss, ngx_pki_der_explicit(0), &field) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    md = ngx_pki_csr_pss_digest(&field);
+
+    if (md == NID_undef
+        || ngx_pki_der_enter(&pss, ngx_pki_der_explicit(1), &field) != NGX_OK
+        || ngx_pki_der_enter(&field, NGX_PKI_DER_SEQUENCE, &mgf) != NGX_OK
+        || ngx_pki_der_get(&mgf, NGX_PKI_DER_OID, &oid) != NGX_OK
+        || !ngx_pki_str_eq(&oid, NGX_PKI_CSR_OID_MGF1)
+        || ngx_pki_csr_pss_digest(&mgf) != md
+        || !ngx_pki_der_end(&field))
+    {
+        return NGX_DECLINED;
+    }
+
+    s->salt = NGX_PKI_CSR_PSS_SALT;
+
+    if (ngx_pki_der_peek(&pss) == ngx_pki_der_explicit(2)
+        && (ngx_pki_der_enter(&pss, ngx_pki_der_explicit(2), &field) != NGX_OK
+            || ngx_pki_der_get_uint(&field, &s->salt) != NGX_OK
+            || s->salt > NGX_PKI_CSR_MAX_MODULUS
+            || !ngx_pki_der_end(&field)))
+    {
+        return NGX_DECLINED;
+    }
+
+    if (!ngx_pki_der_end(&pss) || !ngx_pki_der_end(&der)) {
+        return NGX_DECLINED;
+    }
+
+    s->pss = 1;
+    s->md = EVP_get_digestbynid(md);
+
+    return s->md != NULL ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* the AlgorithmIdentifier, which must end "der", of a digest of SHA-2 */
+
+static int
+ngx_pki_csr_pss_digest(ngx_pki_der_t *der)
+{
+    ngx_str_t  oid, params;
+
+    if (ngx_pki_der_get_algorithm(der, &oid, &params) != NGX_OK
+        || !ngx_pki_der_end(der)
+        || (params.len != 0 && !ngx_pki_str_eq(&params, "\x05\x00")))
+    {
+        return NID_undef;
+    }
+
+    if (ngx_pki_str_eq(&oid, "\x60\x86\x48\x01\x65\x03\x04\x02\x01")) {
+        return NID_sha256;
+    }
+
+    if (ngx_pki_str_eq(&oid, "\x60\x86\x48\x01\x65\x03\x04\x02\x02")) {
+        return NID_sha384;
+    }
+
+    if (ngx_pki_str_eq(&oid, "\x60\x86\x48\x01\x65\x03\x04\x02\x03")) {
+        return NID_sha512;
+    }
+
+    return NID_undef;
+}
+
+
+/*
+ * Made from its numbers: d2i_PUBKEY() would search through all decoders of
+ * OpenSSL 3, which takes several times as long as to verify a signature.
+ */
+
+static EVP_PKEY *
+ngx_pki_csr_public_key(ngx_pki_csr_t *csr)
+{
+    switch (csr->key.type) {
+
+    case NGX_PKI_KEY_RSA:
+        return ngx_pki_csr_rsa_key(csr);
+
+    case NGX_PKI_KEY_EC:
+        return ngx_pki_csr_ec_key(csr);
+
+    case NGX_PKI_KEY_ED25519:
+        return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL,
+                                           csr->public_key.data,
+                                           csr->public_key.len);
+
+    default:
+        return NULL;
+    }
+}
+
+
+static EVP_PKEY *
+ngx_pki_csr_rsa_key(ngx_pki_csr_t *csr)
+{
+    u_char       n[NGX_PKI_CSR_MAX_MODULUS];
+    size_t       i, len;
+    uint64_t     e;
+    OSSL_PARAM   params[3];
+
+    len = csr->modulus.len;
+
+    if (len > NGX_PKI_CSR_MAX_MODULUS || csr->exponent == 0) {
+        return NULL;
+    }
+
+    /* OSSL_PARAM wants the order of octets of this machine */
+
+    for (i = 0; i < len; i++) {
+#if (NGX_HAVE_LITTLE_ENDIAN)
+        n[i] = csr->modulus.data[len - 1 - i];
+#else
+        n[i] = csr->modulus.data[i];
+#endif
+    }
+
+    e = csr->exponent;
+
+    params[0] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, n, len);
+    params[1] = OSSL_PARAM_construct_uint64(OSSL_PKEY_PARAM_RSA_E, &e);
+    params[2] = OSSL_PARAM_construct_end();
+
+    return ngx_pki_csr_key_from_params("RSA", params);
+}
+
+
+static EVP_PKEY *
+ngx_pki_csr_ec_key(ngx_pki_csr_t *csr)
+{
+    char        *group;
+    OSSL_PARAM   params[3];
+
+    group = (char *) OBJ_nid2sn(csr->key.nid);
+
+    /* a point that is not on the curve is refused */
+
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
+                                                 group, 0);
+    params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
+                                                  csr->public_key.data,
+                                                  csr->public_key.len);
+    params[2] = OSSL_PARAM_construct_end();
+
+    return ngx_pki_csr_key_from_params("EC", params);
+}
+
+
+static EVP_PKEY *
+ngx_pki_csr_key_from_params(const char *type, OSSL_PARAM *params)
+{
+    EVP_PKEY      *pkey;
+    EVP_PKEY_CTX  *ctx;
+
+    pkey = NULL;
+
+    ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+
+    if (ctx == NULL
+        || EVP_PKEY_fromdata_init(ctx) != 1
+        || EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
+    {
+        pkey = NULL;
+    }
+
+    EVP_PKEY_CTX_free(ctx);
+
+    return pkey;
+}
+
+
+static int
+ngx_pki_csr_check_signature(ngx_pki_csr_t *csr, ngx_pki_csr_signature_t *s,
+    EVP_PKEY *pkey, EVP_MD_CTX *ctx)
+{
+    EVP_PKEY_CTX  *pctx;
+
+    if (EVP_DigestVerifyInit(ctx, &pctx, s->md, NULL, pkey) != 1) {
+        return 0;
+    }
+
+    if (s->pss
+        && (EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) != 1
+            || EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, s->salt) != 1))
+    {
+        return 0;
+    }
+
+    return EVP_DigestVerify(ctx, csr->signature.data, csr->signature.len,
+                            csr->info.data, csr->info.len);
+}

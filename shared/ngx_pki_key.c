@@ -1,0 +1,306 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ */
+
+
+#include "ngx_pki_key.h"
+
+#include <openssl/ec.h>
+#include <openssl/rsa.h>
+#include <openssl/core_names.h>
+
+
+typedef struct {
+    ngx_str_t                  name;
+    int                        nid;
+    ngx_uint_t                 bits;
+} ngx_pki_key_curve_t;
+
+
+typedef struct {
+    ngx_pki_key_type_e         type;
+    int                        md;
+    ngx_str_t                  identifier;
+} ngx_pki_key_algorithm_t;
+
+
+static void ngx_pki_key_start(ngx_pki_key_job_t *job);
+static const ngx_pki_key_curve_t *ngx_pki_key_curve(ngx_str_t *name);
+static ngx_int_t ngx_pki_key_check(ngx_pki_key_job_t *job);
+
+
+static const ngx_pki_key_curve_t  ngx_pki_key_curves[] = {
+    { ngx_string("P-256"), NID_X9_62_prime256v1, 256 },
+    { ngx_string("P-384"), NID_secp384r1, 384 },
+    { ngx_string("P-521"), NID_secp521r1, 521 }
+};
+
+
+/* parameters: NULL for RSA (RFC 4055, 5), absent for ECDSA (RFC 5758, 3.2) */
+
+static ngx_pki_key_algorithm_t  ngx_pki_key_algorithms[] = {
+
+    { NGX_PKI_KEY_RSA, NID_sha256,
+      ngx_string("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"
+                 "\x05\x00") },
+
+    { NGX_PKI_KEY_RSA, NID_sha384,
+      ngx_string("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c"
+                 "\x05\x00") },
+
+    { NGX_PKI_KEY_RSA, NID_sha512,
+      ngx_string("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d"
+                 "\x05\x00") },
+
+    { NGX_PKI_KEY_EC, NID_sha256,
+      ngx_string("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02") },
+
+    { NGX_PKI_KEY_EC, NID_sha384,
+      ngx_string("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03") },
+
+    { NGX_PKI_KEY_EC, NID_sha512,
+      ngx_string("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x04") }
+};
+
+
+const char *
+ngx_pki_key_parse_spec(ngx_str_t *text, ngx_pki_key_spec_t *spec)
+{
+    u_char                     *colon;
+    ngx_int_t                   bits;
+    ngx_str_t                   kind, size;
+    const ngx_pki_key_curve_t  *curve;
+
+    ngx_memzero(spec, sizeof(ngx_pki_key_spec_t));
+
+    kind = *text;
+    ngx_str_null(&size);
+
+    colon = ngx_strlchr(text->data, text->data + text->len, ':');
+
+    if (colon != NULL) {
+        kind.len = colon - text->data;
+        size.data = colon + 1;
+        size.len = text->data + text->len - size.data;
+    }
+
+    if (ngx_pki_str_eq(&kind, "rsa-hsm") || ngx_pki_str_eq(&kind, "ec-hsm")) {
+        spec->hsm = 1;
+        kind.len -= sizeof("-hsm") - 1;
+    }
+
+    if (ngx_pki_str_eq(&kind, "rsa")) {
+        bits = ngx_atoi(size.data, size.len);
+
+        if (bits != 2048 && bits != 3072 && bits != 4096) {
+            return "an RSA key has 2048, 3072 or 4096 bits, as \"rsa:3072\"";
+        }
+
+        spec->type = NGX_PKI_KEY_RSA;
+        spec->bits = bits;
+
+        return NULL;
+    }
+
+    if (ngx_pki_str_eq(&kind, "ec")) {
+        curve = ngx_pki_key_curve(&size);
+
+        if (curve == NULL) {
+            return "a curve is P-256, P-384 or P-521, as \"ec:P-256\"";
+        }
+
+        spec->type = NGX_PKI_KEY_EC;
+        spec->bits = curve->bits;
+        spec->nid = curve->nid;
+
+        return NULL;
+    }
+
+    return "a key is \"rsa:2048\", \"rsa:3072\", \"rsa:4096\", \"ec:P-256\", "
+           "\"ec:P-384\" or \"ec:P-521\"";
+}
+
+
+ngx_int_t
+ngx_pki_key_describe(EVP_PKEY *pkey, ngx_pki_key_spec_t *spec)
+{
+    char        group[64];
+    size_t      len;
+    ngx_uint_t  i;
+
+    ngx_memzero(spec, sizeof(ngx_pki_key_spec_t));
+
+    spec->bits = EVP_PKEY_get_bits(pkey);
+
+    switch (EVP_PKEY_get_base_id(pkey)) {
+
+    case EVP_PKEY_RSA:
+        spec->type = NGX_PKI_KEY_RSA;
+        return NGX_OK;
+
+    case EVP_PKEY_ED25519:
+        spec->type = NGX_PKI_KEY_ED25519;
+        return NGX_OK;
+
+    case EVP_PKEY_EC:
+        if (EVP_PKEY_get_group_name(pkey, group, sizeof(group), &len) != 1) {
+            ERR_clear_error();
+            return NGX_ERROR;
+        }
+
+        spec->type = NGX_PKI_KEY_EC;
+        spec->nid = OBJ_sn2nid(group);
+
+        for (i = 0; i < sizeof(ngx_pki_key_curves)
+                        / sizeof(ngx_pki_key_curves[0]); i++)
+        {
+            if (ngx_pki_key_curves[i].nid == spec->nid) {
+                return NGX_OK;
+            }
+        }
+
+        return NGX_ERROR;
+
+    default:
+        return NGX_ERROR;
+    }
+}
+
+
+void
+ngx_pki_key_sign(ngx_pki_key_job_t *job)
+{
+    job->operation = NGX_PKI_KEY_SIGN;
+
+    ngx_pki_key_start(job);
+}
+
+
+void
+ngx_pki_key_decrypt(ngx_pki_key_job_t *job)
+{
+    job->operation = NGX_PKI_KEY_DECRYPT;
+
+    ngx_pki_key_start(job);
+}
+
+
+static void
+ngx_pki_key_start(ngx_pki_key_job_t *job)
+{
+    job->started = ngx_pki_op_clock();
+    ngx_str_null(&job->output);
+
+    job->key->run(job);
+}
+
+
+void
+ngx_pki_key_done(ngx_pki_key_job_t *job, ngx_int_t rc)
+{
+    job->elapsed = ngx_pki_op_clock() - job->started;
+    job->rc = rc;
+
+    if (rc == NGX_OK && job->operation == NGX_PKI_KEY_SIGN) {
+        job->rc = ngx_pki_key_check(job);
+    }
+
+    job->handler(job);
+}
+
+
+ngx_str_t *
+ngx_pki_key_algorithm(ngx_pki_key_type_e type, const EVP_MD *md)
+{
+    ngx_uint_t                i;
+    ngx_pki_key_algorithm_t  *a;
+
+    a = ngx_pki_key_algorithms;
+
+    for (i = 0; i < sizeof(ngx_pki_key_algorithms)
+                    / sizeof(ngx_pki_key_algorithms[0]); i++)
+    {
+        if (a[i].type == type && a[i].md == EVP_MD_get_type(md)) {
+            return &a[i].identifier;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_int_t
+ngx_pki_key_verify(EVP_PKEY *pkey, const EVP_MD *md, ngx_str_t *digest,
+    ngx_str_t *signature)
+{
+    ngx_int_t      rc;
+    EVP_PKEY_CTX  *ctx;
+
+    ctx = EVP_PKEY_CTX_new(pkey, NULL);
+    if (ctx == NULL) {
+        ERR_clear_error();
+        return NGX_ERROR;
+    }
+
+    rc = NGX_DECLINED;
+
+    if (EVP_PKEY_verify_init(ctx) == 1
+        && EVP_PKEY_CTX_set_signature_md(ctx, md) == 1
+        && EVP_PKEY_verify(ctx, signature->data, signature->len,
+                           digest->data, digest->len)
+           == 1)
+    {
+        rc = NGX_OK;
+    }
+
+    EVP_PKEY_CTX_free(ctx);
+    ERR_clear_error();
+
+    return rc;
+}
+
+
+static const ngx_pki_key_curve_t *
+ngx_pki_key_curve(ngx_str_t *name)
+{
+    ngx_uint_t                  i;
+    const ngx_pki_key_curve_t  *curve;
+
+    curve = ngx_pki_key_curves;
+
+    for (i = 0; i < sizeof(ngx_pki_key_curves)
+                    / sizeof(ngx_pki_key_curves[0]); i++)
+    {
+        if (curve[i].name.len == name->len
+            && ngx_strncasecmp(curve[i].name.data, name->data, name->len)
+               == 0)
+        {
+            return &curve[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* a wrong signature must never be released, wherever it came from */
+
+static ngx_int_t
+ngx_pki_key_check(ngx_pki_key_job_t *job)
+{
+    if (ngx_pki_key_verify(job->key->public_key, job->md, &job->input,
+                           &job->output)
+        == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, job->op->log, 0,
+                  "key \"%V\" gave a signature that its public key does not "
+                  "verify", &job->key->name);
+
+    ngx_str_null(&job->output);
+
+    return NGX_ERROR;
+}

@@ -1,0 +1,147 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ *
+ * The key interface: a private key that signs digests and opens envelopes,
+ * wherever it is kept.  Nothing above this floor knows which kind it has.
+ */
+
+
+#ifndef _NGX_PKI_KEY_H_INCLUDED_
+#define _NGX_PKI_KEY_H_INCLUDED_
+
+
+#include "ngx_pki.h"
+#include "ngx_pki_op.h"
+
+
+typedef struct ngx_pki_key_s      ngx_pki_key_t;
+typedef struct ngx_pki_key_job_s  ngx_pki_key_job_t;
+
+typedef void (*ngx_pki_key_pt)(ngx_pki_key_job_t *job);
+
+
+typedef enum {
+    NGX_PKI_KEY_RSA = 1,
+    NGX_PKI_KEY_EC,
+    NGX_PKI_KEY_ED25519
+} ngx_pki_key_type_e;
+
+
+/* "rsa:2048", "ec:P-256", "rsa-hsm:4096": what to create, what to allow */
+
+typedef struct {
+    ngx_pki_key_type_e         type;
+    ngx_uint_t                 bits;         /* of the modulus or the field */
+    int                        nid;          /* of the curve */
+    unsigned                   hsm:1;
+} ngx_pki_key_spec_t;
+
+
+typedef enum {
+    NGX_PKI_KEY_SIGN = 0,
+    NGX_PKI_KEY_DECRYPT
+} ngx_pki_key_operation_e;
+
+
+struct ngx_pki_key_s {
+    ngx_str_t                  name;         /* as in messages */
+    ngx_pki_key_spec_t         spec;
+    EVP_PKEY                  *public_key;   /* pinned */
+    unsigned                   slow:1;       /* wants the thread pool */
+
+    /* once in every worker; NULL: nothing to do */
+    ngx_int_t                (*start)(ngx_pki_key_t *key, ngx_log_t *log);
+
+    /* starts the job; ends it by ngx_pki_key_done(), perhaps at once */
+    ngx_pki_key_pt             run;
+    void                      *data;         /* of the kind of key */
+
+#if (NGX_THREADS)
+    ngx_thread_pool_t         *thread_pool;  /* NULL: compute inline */
+#endif
+};
+
+
+/*
+ * One private operation, in the pool of its operation.  The handler is called
+ * exactly once, perhaps before ngx_pki_key_sign() returns: the call has to be
+ * the caller's last statement.
+ */
+
+struct ngx_pki_key_job_s {
+    ngx_pki_op_t              *op;
+    ngx_pki_key_t             *key;
+    ngx_pki_key_operation_e    operation;
+
+    /* SHA-256, 384, 512; of the signature, or of OAEP (NULL: PKCS#1 v1.5) */
+    const EVP_MD              *md;
+
+    ngx_str_t                  input;        /* a digest, or a ciphertext */
+
+    /*
+     * NGX_OK: "output" is the signature as in a BIT STRING (already verified
+     * with the pinned public key), or the plaintext.  NGX_DECLINED: the
+     * ciphertext's padding is wrong; never tell the client (RFC 8017, 7.2).
+     * NGX_ERROR: the key cannot be used now; logged.
+     */
+    ngx_int_t                  rc;
+    ngx_str_t                  output;
+    ngx_msec_t                 elapsed;
+
+    ngx_pki_key_pt             handler;
+    void                      *data;
+
+    ngx_msec_t                 started;
+    void                      *ctx;          /* of the kind of key */
+};
+
+
+/* Parses a key specification; NULL, or what is wrong. */
+const char *ngx_pki_key_parse_spec(ngx_str_t *text, ngx_pki_key_spec_t *spec);
+
+/* Describes a public key; NGX_ERROR if it is of no supported kind. */
+ngx_int_t ngx_pki_key_describe(EVP_PKEY *pkey, ngx_pki_key_spec_t *spec);
+
+/*
+ * Loads a PEM or DER private key from a file; the key is freed with "pool".
+ * NULL: "error" is why, one line.  Reads the file: configuration time only.
+ */
+ngx_pki_key_t *ngx_pki_key_file_load(ngx_pool_t *pool, ngx_str_t *path,
+    ngx_str_t *error);
+
+/* The same by OSSL_STORE ("file:...", "pkcs11:..."): every worker opens it
+ * anew, since sessions with a token do not survive a fork. */
+ngx_pki_key_t *ngx_pki_key_store_load(ngx_pool_t *pool, ngx_str_t *uri,
+    ngx_str_t *error);
+
+/*
+ * Makes a private key and writes it to a file of mode 0600 that must not
+ * exist yet.  NGX_DECLINED: somebody else was faster, load that one.
+ */
+ngx_int_t ngx_pki_key_file_create(ngx_pool_t *pool, ngx_str_t *path,
+    ngx_pki_key_spec_t *spec, ngx_str_t *error);
+
+/* A key kept in memory only, e.g. of a delegated OCSP responder; takes over
+ * "pkey", which is freed with "pool". */
+ngx_pki_key_t *ngx_pki_key_memory(ngx_pool_t *pool, EVP_PKEY *pkey,
+    ngx_str_t *name);
+
+/* Starts a job whose op, key, md, input, handler are set. */
+void ngx_pki_key_sign(ngx_pki_key_job_t *job);
+void ngx_pki_key_decrypt(ngx_pki_key_job_t *job);
+
+/* For the kinds of keys: ends a job; verifies a signature first. */
+void ngx_pki_key_done(ngx_pki_key_job_t *job, ngx_int_t rc);
+
+/* The AlgorithmIdentifier, whole, of a signature by a key of this type with
+ * this digest; NULL if there is none.  Static memory. */
+ngx_str_t *ngx_pki_key_algorithm(ngx_pki_key_type_e type, const EVP_MD *md);
+
+/* Verifies a signature over a digest: NGX_OK, NGX_DECLINED (it is wrong),
+ * NGX_ERROR (out of memory).  Leaves no error in OpenSSL's queue. */
+ngx_int_t ngx_pki_key_verify(EVP_PKEY *pkey, const EVP_MD *md,
+    ngx_str_t *digest, ngx_str_t *signature);
+
+
+#endif /* _NGX_PKI_KEY_H_INCLUDED_ */

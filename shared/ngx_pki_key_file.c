@@ -1,0 +1,486 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ *
+ * Keys that OpenSSL holds: from a file, from OSSL_STORE, in memory.
+ */
+
+
+#include "ngx_pki_key.h"
+#include "ngx_pki_file.h"
+
+#include <openssl/pem.h>
+#include <openssl/rsa.h>
+#include <openssl/store.h>
+
+
+/*
+ * RSA of 3072 bits and more takes milliseconds: not in the event loop.
+ */
+#define NGX_PKI_KEY_SLOW_BITS  3072
+
+
+typedef struct {
+    EVP_PKEY                  *pkey;
+    ngx_str_t                  uri;          /* of OSSL_STORE */
+} ngx_pki_key_file_t;
+
+
+static ngx_pki_key_t *ngx_pki_key_file_new(ngx_pool_t *pool, EVP_PKEY *pkey,
+    ngx_str_t *name, ngx_str_t *error);
+static EVP_PKEY *ngx_pki_key_file_read(ngx_pool_t *pool, ngx_str_t *path,
+    ngx_str_t *error);
+static EVP_PKEY *ngx_pki_key_store_open(ngx_str_t *uri);
+static ngx_int_t ngx_pki_key_store_start(ngx_pki_key_t *key, ngx_log_t *log);
+static void ngx_pki_key_file_run(ngx_pki_key_job_t *job);
+static ngx_int_t ngx_pki_key_file_compute(ngx_pki_key_job_t *job);
+static ngx_int_t ngx_pki_key_file_sign(ngx_pki_key_job_t *job,
+    EVP_PKEY_CTX *ctx);
+static ngx_int_t ngx_pki_key_file_decrypt(ngx_pki_key_job_t *job,
+    EVP_PKEY_CTX *ctx);
+static void ngx_pki_key_file_finish(ngx_pki_key_job_t *job, ngx_int_t rc);
+static EVP_PKEY *ngx_pki_key_generate(ngx_pki_key_spec_t *spec);
+static int ngx_pki_key_no_password(char *buf, int size, int rwflag,
+    void *data);
+static void ngx_pki_key_cleanup(void *data);
+
+#if (NGX_THREADS)
+static ngx_int_t ngx_pki_key_thread_post(ngx_pki_key_job_t *job);
+static void ngx_pki_key_thread_handler(void *data, ngx_log_t *log);
+static void ngx_pki_key_thread_event_handler(ngx_event_t *ev);
+#endif
+
+
+ngx_pki_key_t *
+ngx_pki_key_file_load(ngx_pool_t *pool, ngx_str_t *path, ngx_str_t *error)
+{
+    EVP_PKEY  *pkey;
+
+    pkey = ngx_pki_key_file_read(pool, path, error);
+    if (pkey == NULL) {
+        return NULL;
+    }
+
+    return ngx_pki_key_file_new(pool, pkey, path, error);
+}
+
+
+ngx_pki_key_t *
+ngx_pki_key_store_load(ngx_pool_t *pool, ngx_str_t *uri, ngx_str_t *error)
+{
+    EVP_PKEY            *pkey;
+    ngx_pki_key_t       *key;
+    ngx_pki_key_file_t  *kf;
+
+    pkey = ngx_pki_key_store_open(uri);
+
+    if (pkey == NULL) {
+        ngx_pki_file_error(pool, error, "OSSL_STORE gives no private key for",
+                           uri, 0);
+        return NULL;
+    }
+
+    key = ngx_pki_key_file_new(pool, pkey, uri, error);
+
+    if (key != NULL) {
+        kf = key->data;
+        kf->uri = *uri;
+
+        key->slow = 1;
+        key->start = ngx_pki_key_store_start;
+    }
+
+    return key;
+}
+
+
+ngx_pki_key_t *
+ngx_pki_key_memory(ngx_pool_t *pool, EVP_PKEY *pkey, ngx_str_t *name)
+{
+    ngx_str_t  error;
+
+    return ngx_pki_key_file_new(pool, pkey, name, &error);
+}
+
+
+static ngx_pki_key_t *
+ngx_pki_key_file_new(ngx_pool_t *pool, EVP_PKEY *pkey, ngx_str_t *name,
+    ngx_str_t *error)
+{
+    ngx_pki_key_t       *key;
+    ngx_pki_key_file_t  *kf;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_pki_key_file_t));
+
+    if (cln == NULL) {
+        EVP_PKEY_free(pkey);
+        ngx_str_set(error, "out of memory");
+        return NULL;
+    }
+
+    kf = cln->data;
+    ngx_memzero(kf, sizeof(ngx_pki_key_file_t));
+    kf->pkey = pkey;
+
+    cln->handler = ngx_pki_key_cleanup;
+
+    key = ngx_pcalloc(pool, sizeof(ngx_pki_key_t));
+    if (key == NULL) {
+        ngx_str_set(error, "out of memory");
+        return NULL;
+    }
+
+    if (ngx_pki_key_describe(pkey, &key->spec) != NGX_OK
+        || key->spec.type == NGX_PKI_KEY_ED25519)
+    {
+        ngx_pki_file_error(pool, error,
+                           "neither RSA nor EC on P-256, P-384 or P-521:",
+                           name, 0);
+        return NULL;
+    }
+
+    key->name = *name;
+    key->public_key = pkey;
+    key->slow = (key->spec.type == NGX_PKI_KEY_RSA
+                 && key->spec.bits >= NGX_PKI_KEY_SLOW_BITS);
+    key->run = ngx_pki_key_file_run;
+    key->data = kf;
+
+    return key;
+}
+
+
+static EVP_PKEY *
+ngx_pki_key_file_read(ngx_pool_t *pool, ngx_str_t *path, ngx_str_t *error)
+{
+    BIO       *bio;
+    EVP_PKEY  *pkey;
+
+    bio = BIO_new_file((char *) path->data, "rb");
+
+    if (bio == NULL) {
+        ngx_pki_file_error(pool, error, "cannot open", path, ngx_errno);
+        return NULL;
+    }
+
+    pkey = PEM_read_bio_PrivateKey(bio, NULL, ngx_pki_key_no_password, NULL);
+
+    if (pkey == NULL && BIO_seek(bio, 0) == 0) {
+        pkey = d2i_PrivateKey_bio(bio, NULL);
+    }
+
+    BIO_free(bio);
+
+    if (pkey == NULL) {
+        ngx_pki_file_error(pool, error,
+                           "no private key without a password in", path, 0);
+    }
+
+    ERR_clear_error();
+
+    return pkey;
+}
+
+
+static EVP_PKEY *
+ngx_pki_key_store_open(ngx_str_t *uri)
+{
+    EVP_PKEY         *pkey;
+    OSSL_STORE_CTX   *ctx;
+    OSSL_STORE_INFO  *info;
+
+    pkey = NULL;
+
+    ctx = OSSL_STORE_open((char *) uri->data, NULL, NULL, NULL, NULL);
+
+    if (ctx == NULL) {
+        ERR_clear_error();
+        return NULL;
+    }
+
+    (void) OSSL_STORE_expect(ctx, OSSL_STORE_INFO_PKEY);
+
+    while (pkey == NULL && !OSSL_STORE_eof(ctx)) {
+        info = OSSL_STORE_load(ctx);
+
+        if (info == NULL) {
+            continue;
+        }
+
+        pkey = OSSL_STORE_INFO_get1_PKEY(info);
+        OSSL_STORE_INFO_free(info);
+    }
+
+    (void) OSSL_STORE_close(ctx);
+    ERR_clear_error();
+
+    return pkey;
+}
+
+
+static ngx_int_t
+ngx_pki_key_store_start(ngx_pki_key_t *key, ngx_log_t *log)
+{
+    EVP_PKEY            *pkey;
+    ngx_pki_key_file_t  *kf;
+
+    kf = key->data;
+
+    pkey = ngx_pki_key_store_open(&kf->uri);
+
+    if (pkey == NULL || EVP_PKEY_eq(pkey, key->public_key) != 1) {
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "OSSL_STORE does not give the key \"%V\" any more",
+                      &key->name);
+        EVP_PKEY_free(pkey);
+        ERR_clear_error();
+        return NGX_ERROR;
+    }
+
+    EVP_PKEY_free(kf->pkey);
+
+    kf->pkey = pkey;
+    key->public_key = pkey;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_pki_key_file_run(ngx_pki_key_job_t *job)
+{
+    size_t  size;
+
+    size = EVP_PKEY_get_size(job->key->public_key);
+
+    job->output.data = ngx_pnalloc(job->op->pool, size);
+
+    if (job->output.data == NULL) {
+        ngx_pki_key_done(job, NGX_ERROR);
+        return;
+    }
+
+    job->output.len = size;
+
+#if (NGX_THREADS)
+
+    if (job->key->slow && job->key->thread_pool != NULL) {
+
+        if (ngx_pki_key_thread_post(job) != NGX_OK) {
+            ngx_pki_key_done(job, NGX_ERROR);
+        }
+
+        return;
+    }
+
+#endif
+
+    ngx_pki_key_file_finish(job, ngx_pki_key_file_compute(job));
+}
+
+
+/* perhaps in a thread: touches nothing but the job and the key */
+
+static ngx_int_t
+ngx_pki_key_file_compute(ngx_pki_key_job_t *job)
+{
+    ngx_int_t            rc;
+    EVP_PKEY_CTX        *ctx;
+    ngx_pki_key_file_t  *kf;
+
+    kf = job->key->data;
+
+    ctx = EVP_PKEY_CTX_new(kf->pkey, NULL);
+
+    if (ctx == NULL) {
+        ERR_clear_error();
+        return NGX_ERROR;
+    }
+
+    if (job->operation == NGX_PKI_KEY_SIGN) {
+        rc = ngx_pki_key_file_sign(job, ctx);
+
+    } else {
+        rc = ngx_pki_key_file_decrypt(job, ctx);
+    }
+
+    EVP_PKEY_CTX_free(ctx);
+    ERR_clear_error();
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_pki_key_file_sign(ngx_pki_key_job_t *job, EVP_PKEY_CTX *ctx)
+{
+    if (EVP_PKEY_sign_init(ctx) != 1
+        || EVP_PKEY_CTX_set_signature_md(ctx, job->md) != 1
+        || EVP_PKEY_sign(ctx, job->output.data, &job->output.len,
+                         job->input.data, job->input.len)
+           != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_pki_key_file_decrypt(ngx_pki_key_job_t *job, EVP_PKEY_CTX *ctx)
+{
+    if (EVP_PKEY_decrypt_init(ctx) != 1) {
+        return NGX_ERROR;
+    }
+
+    if (job->md == NULL) {
+        if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) != 1) {
+            return NGX_ERROR;
+        }
+
+    } else if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) != 1
+               || EVP_PKEY_CTX_set_rsa_oaep_md(ctx, job->md) != 1
+               || EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, job->md) != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    if (EVP_PKEY_decrypt(ctx, job->output.data, &job->output.len,
+                         job->input.data, job->input.len)
+        != 1)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_pki_key_file_finish(ngx_pki_key_job_t *job, ngx_int_t rc)
+{
+    if (rc == NGX_ERROR) {
+        ngx_log_error(NGX_LOG_ERR, job->op->log, 0,
+                      "key \"%V\" failed", &job->key->name);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_str_null(&job->output);
+    }
+
+    ngx_pki_key_done(job, rc);
+}
+
+
+#if (NGX_THREADS)
+
+static ngx_int_t
+ngx_pki_key_thread_post(ngx_pki_key_job_t *job)
+{
+    ngx_thread_task_t  *task;
+
+    task = ngx_thread_task_alloc(job->op->pool, 0);
+    if (task == NULL) {
+        return NGX_ERROR;
+    }
+
+    task->ctx = job;
+    task->handler = ngx_pki_key_thread_handler;
+    task->event.handler = ngx_pki_key_thread_event_handler;
+    task->event.data = job;
+
+    return ngx_thread_task_post(job->key->thread_pool, task);
+}
+
+
+static void
+ngx_pki_key_thread_handler(void *data, ngx_log_t *log)
+{
+    ngx_pki_key_job_t  *job = data;
+
+    job->rc = ngx_pki_key_file_compute(job);
+}
+
+
+static void
+ngx_pki_key_thread_event_handler(ngx_event_t *ev)
+{
+    ngx_pki_key_job_t  *job;
+
+    job = ev->data;
+
+    ngx_pki_key_file_finish(job, job->rc);
+}
+
+#endif
+
+
+ngx_int_t
+ngx_pki_key_file_create(ngx_pool_t *pool, ngx_str_t *path,
+    ngx_pki_key_spec_t *spec, ngx_str_t *error)
+{
+    BIO        *bio;
+    BUF_MEM    *pem;
+    EVP_PKEY   *pkey;
+    ngx_int_t   rc;
+    ngx_str_t   content;
+
+    pkey = ngx_pki_key_generate(spec);
+    bio = BIO_new(BIO_s_secmem());
+
+    if (pkey == NULL || bio == NULL
+        || PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL)
+           != 1
+        || BIO_get_mem_ptr(bio, &pem) != 1)
+    {
+        ngx_pki_file_error(pool, error, "cannot make the key", path, 0);
+        rc = NGX_ERROR;
+
+    } else {
+        content.len = pem->length;
+        content.data = (u_char *) pem->data;
+
+        rc = ngx_pki_file_create(pool, path, 0600, &content, error);
+    }
+
+    if (bio != NULL && BIO_get_mem_ptr(bio, &pem) == 1) {
+        OPENSSL_cleanse(pem->data, pem->max);
+    }
+
+    BIO_free(bio);
+    EVP_PKEY_free(pkey);
+    ERR_clear_error();
+
+    return rc;
+}
+
+
+static EVP_PKEY *
+ngx_pki_key_generate(ngx_pki_key_spec_t *spec)
+{
+    if (spec->type == NGX_PKI_KEY_RSA) {
+        return EVP_RSA_gen((unsigned int) spec->bits);
+    }
+
+    return EVP_EC_gen(OBJ_nid2sn(spec->nid));
+}
+
+
+/* without it OpenSSL would ask for a password at the terminal */
+
+static int
+ngx_pki_key_no_password(char *buf, int size, int rwflag, void *data)
+{
+    return 0;
+}
+
+
+static void
+ngx_pki_key_cleanup(void *data)
+{
+    ngx_pki_key_file_t  *kf = data;
+
+    EVP_PKEY_free(kf->pkey);
+}

@@ -1,0 +1,471 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ */
+
+
+#include "ngx_pki_store_job.h"
+
+
+#define NGX_PKI_STORE_MAX_FIELDS  128
+
+
+static void ngx_pki_store_add_handler(ngx_pki_redis_command_t *cmd);
+static void ngx_pki_store_added(ngx_pki_store_job_t *job, redisReply *number);
+static void ngx_pki_store_find_handler(ngx_pki_redis_command_t *cmd);
+static void ngx_pki_store_get_found(ngx_pki_store_job_t *job,
+    redisReply *serial, ngx_pki_store_result_e result);
+static void ngx_pki_store_get_send(ngx_pki_store_job_t *job);
+static void ngx_pki_store_get_handler(ngx_pki_redis_command_t *cmd);
+static void ngx_pki_store_change(ngx_pki_store_job_t *job,
+    ngx_pki_script_e script, ngx_uint_t max);
+static void ngx_pki_store_change_handler(ngx_pki_redis_command_t *cmd);
+static void ngx_pki_store_changed(ngx_pki_store_job_t *job,
+    redisReply *fields, ngx_pki_store_result_e result);
+static void ngx_pki_store_enter(ngx_pki_store_job_t *job);
+static ngx_int_t ngx_pki_store_decode(ngx_pki_store_job_t *job,
+    redisReply *reply);
+static ngx_int_t ngx_pki_store_copy_fields(ngx_pki_store_job_t *job,
+    redisReply *reply, ngx_str_t *fields);
+static void ngx_pki_store_register_handler(ngx_pki_redis_command_t *cmd);
+
+
+void
+ngx_pki_store_add(ngx_pki_store_job_t *job)
+{
+    time_t      ttl;
+    ngx_int_t   i, n;
+    ngx_str_t   fields[NGX_PKI_RECORD_FIELDS];
+    ngx_uint_t  keys;
+
+    ngx_pki_store_start(job, "recording a certificate");
+
+    job->repeatable = 1;
+    job->status.epoch = job->store->slot->epoch;
+    job->record.status = NGX_PKI_STATUS_GOOD;
+    job->record.version = 0;
+
+    n = ngx_pki_record_encode(job->op->pool, &job->record, fields);
+
+    if (n == NGX_ERROR || job->record.der.len == 0
+        || ngx_pki_serial_parse(&job->record.serial, &job->serial) != NGX_OK)
+    {
+        ngx_pki_store_defer(job, NGX_PKI_STORE_UNAVAILABLE);
+        return;
+    }
+
+    ttl = ngx_min(job->transaction_ttl, job->record.not_after - ngx_time());
+    keys = (job->transaction_key.len != 0 && ttl > 0) ? 6 : 5;
+
+    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_ADD, keys, keys + 4 + n);
+
+    ngx_pki_store_key(job, "ca", NULL);
+    ngx_pki_store_key(job, "cert:", &job->record.serial);
+    ngx_pki_store_key(job, "issued", NULL);
+    ngx_pki_store_key(job, "log", NULL);
+    ngx_pki_store_key(job, "expires", NULL);
+
+    if (keys == 6) {
+        ngx_pki_store_key(job, "txn:", &job->transaction_key);
+    }
+
+    ngx_pki_store_arg(job, &job->record.serial);
+    ngx_pki_store_number(job, job->record.issued_at);
+    ngx_pki_store_number(job, job->record.not_after);
+    ngx_pki_store_number(job, ngx_max(ttl, 0));
+
+    for (i = 0; i < n; i++) {
+        ngx_pki_store_arg(job, &fields[i]);
+    }
+
+    job->command.durable = 1;
+
+    ngx_pki_store_send(job, ngx_pki_store_add_handler);
+}
+
+
+static void
+ngx_pki_store_add_handler(ngx_pki_redis_command_t *cmd)
+{
+    ngx_str_t             word;
+    redisReply           *reply;
+    ngx_pki_store_job_t  *job;
+
+    job = cmd->data;
+    reply = cmd->reply;
+
+    if (ngx_pki_store_answer(job, REDIS_REPLY_ARRAY) != NGX_OK) {
+        return;
+    }
+
+    if (reply->elements != 2
+        || ngx_pki_store_reply_string(reply->element[0], &word) != NGX_OK)
+    {
+        ngx_pki_store_malformed(job, "answer");
+        return;
+    }
+
+    if (ngx_pki_str_eq(&word, "ok")) {
+        ngx_pki_store_added(job, reply->element[1]);
+
+    } else if (ngx_pki_str_eq(&word, "conflict")) {
+        ngx_pki_store_done(job, NGX_PKI_STORE_CONFLICT);
+
+    } else if (ngx_pki_str_eq(&word, "same")) {
+        ngx_pki_store_get_found(job, reply->element[1], NGX_PKI_STORE_OK);
+
+    } else {
+        ngx_pki_store_get_found(job, reply->element[1], NGX_PKI_STORE_EXISTS);
+    }
+}
+
+
+static void
+ngx_pki_store_added(ngx_pki_store_job_t *job, redisReply *number)
+{
+    if (ngx_pki_store_reply_number(number, &job->record.version) != NGX_OK) {
+        ngx_pki_store_malformed(job, "answer");
+        return;
+    }
+
+    ngx_pki_store_enter(job);
+
+    ngx_pki_store_done(job, NGX_PKI_STORE_OK);
+}
+
+
+void
+ngx_pki_store_find_transaction(ngx_pki_store_job_t *job)
+{
+    ngx_pki_store_start(job, "looking for a transaction");
+
+    if (job->transaction_key.len == 0) {
+        ngx_pki_store_defer(job, NGX_PKI_STORE_NOT_FOUND);
+        return;
+    }
+
+    job->repeatable = 1;
+
+    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_FIND, 1, 1);
+    ngx_pki_store_key(job, "txn:", &job->transaction_key);
+
+    job->command.durable = 1;
+
+    ngx_pki_store_send(job, ngx_pki_store_find_handler);
+}
+
+
+static void
+ngx_pki_store_find_handler(ngx_pki_redis_command_t *cmd)
+{
+    ngx_pki_store_job_t  *job;
+
+    job = cmd->data;
+
+    if (cmd->reply != NULL && cmd->reply->type == REDIS_REPLY_NIL) {
+        ngx_pki_store_done(job, NGX_PKI_STORE_NOT_FOUND);
+        return;
+    }
+
+    if (ngx_pki_store_answer(job, REDIS_REPLY_STRING) != NGX_OK) {
+        return;
+    }
+
+    ngx_pki_store_get_found(job, cmd->reply, NGX_PKI_STORE_OK);
+}
+
+
+/* the record that a transaction leads to; "result" if it is there */
+
+static void
+ngx_pki_store_get_found(ngx_pki_store_job_t *job, redisReply *serial,
+    ngx_pki_store_result_e result)
+{
+    ngx_str_t  hex;
+
+    if (ngx_pki_store_reply_copy(job, serial, &hex) != NGX_OK
+        || ngx_pki_serial_parse(&hex, &job->serial) != NGX_OK)
+    {
+        ngx_pki_store_malformed(job, "serial number");
+        return;
+    }
+
+    job->record.serial = hex;
+    job->result = result;
+
+    ngx_pki_store_get_send(job);
+}
+
+
+void
+ngx_pki_store_get(ngx_pki_store_job_t *job)
+{
+    ngx_pki_store_start(job, "reading a record");
+
+    if (ngx_pki_serial_parse(&job->record.serial, &job->serial) != NGX_OK) {
+        ngx_pki_store_defer(job, NGX_PKI_STORE_NOT_FOUND);
+        return;
+    }
+
+    job->result = NGX_PKI_STORE_NOT_FOUND;
+    job->repeatable = 1;
+
+    ngx_pki_store_get_send(job);
+}
+
+
+static void
+ngx_pki_store_get_send(ngx_pki_store_job_t *job)
+{
+    ngx_pki_store_command(job, "HGETALL", 1);
+    ngx_pki_store_key(job, "cert:", &job->record.serial);
+    ngx_pki_store_send(job, ngx_pki_store_get_handler);
+}
+
+
+/*
+ * job->result is NOT_FOUND if it was asked for by its serial number; else
+ * something in Redis says that it is there, and what to answer then.
+ */
+
+static void
+ngx_pki_store_get_handler(ngx_pki_redis_command_t *cmd)
+{
+    ngx_pki_store_job_t  *job;
+
+    job = cmd->data;
+
+    if (ngx_pki_store_answer(job, REDIS_REPLY_ARRAY) != NGX_OK) {
+        return;
+    }
+
+    if (cmd->reply->elements == 0 && job->result == NGX_PKI_STORE_NOT_FOUND) {
+        ngx_pki_store_done(job, NGX_PKI_STORE_NOT_FOUND);
+        return;
+    }
+
+    if (ngx_pki_store_decode(job, cmd->reply) != NGX_OK
+        || job->record.der.len == 0)
+    {
+        ngx_pki_store_malformed(job, "record");
+        return;
+    }
+
+    ngx_pki_store_done(job, job->result == NGX_PKI_STORE_EXISTS
+                            ? NGX_PKI_STORE_EXISTS : NGX_PKI_STORE_OK);
+}
+
+
+void
+ngx_pki_store_revoke(ngx_pki_store_job_t *job)
+{
+    ngx_pki_store_start(job, "revoking a certificate");
+
+    ngx_pki_store_change(job, NGX_PKI_SCRIPT_REVOKE, 8);
+}
+
+
+void
+ngx_pki_store_release(ngx_pki_store_job_t *job)
+{
+    ngx_pki_store_start(job, "releasing a certificate");
+
+    ngx_pki_store_change(job, NGX_PKI_SCRIPT_RELEASE, 6);
+}
+
+
+static void
+ngx_pki_store_change(ngx_pki_store_job_t *job, ngx_pki_script_e script,
+    ngx_uint_t max)
+{
+    if (ngx_pki_serial_parse(&job->record.serial, &job->serial) != NGX_OK) {
+        ngx_pki_store_defer(job, NGX_PKI_STORE_NOT_FOUND);
+        return;
+    }
+
+    job->status.epoch = job->store->slot->epoch;
+
+    ngx_pki_store_eval(job, script, 4, max);
+
+    ngx_pki_store_key(job, "ca", NULL);
+    ngx_pki_store_key(job, "cert:", &job->record.serial);
+    ngx_pki_store_key(job, "revoked:0", NULL);
+    ngx_pki_store_key(job, "log", NULL);
+
+    ngx_pki_store_arg(job, &job->record.serial);
+
+    if (script == NGX_PKI_SCRIPT_REVOKE) {
+        ngx_pki_store_number(job, job->reason);
+        ngx_pki_store_number(job, ngx_time());
+        ngx_pki_store_arg(job, &job->by);
+
+    } else {
+        ngx_pki_store_number(job, ngx_time());
+    }
+
+    job->command.durable = 1;
+
+    ngx_pki_store_send(job, ngx_pki_store_change_handler);
+}
+
+
+static void
+ngx_pki_store_change_handler(ngx_pki_redis_command_t *cmd)
+{
+    ngx_str_t             word;
+    redisReply           *reply;
+    ngx_pki_store_job_t  *job;
+
+    job = cmd->data;
+    reply = cmd->reply;
+
+    if (ngx_pki_store_answer(job, REDIS_REPLY_ARRAY) != NGX_OK) {
+        return;
+    }
+
+    if (reply->elements == 0
+        || ngx_pki_store_reply_string(reply->element[0], &word) != NGX_OK)
+    {
+        ngx_pki_store_malformed(job, "answer");
+        return;
+    }
+
+    if (ngx_pki_str_eq(&word, "none")) {
+        ngx_pki_store_done(job, NGX_PKI_STORE_NOT_FOUND);
+        return;
+    }
+
+    if (reply->elements != 2) {
+        ngx_pki_store_malformed(job, "answer");
+        return;
+    }
+
+    ngx_pki_store_changed(job, reply->element[1],
+                          ngx_pki_str_eq(&word, "ok")
+                              ? NGX_PKI_STORE_OK : NGX_PKI_STORE_CONFLICT);
+}
+
+
+static void
+ngx_pki_store_changed(ngx_pki_store_job_t *job, redisReply *fields,
+    ngx_pki_store_result_e result)
+{
+    if (ngx_pki_store_decode(job, fields) != NGX_OK) {
+        ngx_pki_store_malformed(job, "record");
+        return;
+    }
+
+    if (result == NGX_PKI_STORE_OK) {
+        ngx_pki_store_enter(job);
+    }
+
+    ngx_pki_store_done(job, result);
+}
+
+
+/*
+ * The change is made; this nginx knows at once, not only by the log.  If the
+ * zone declines it, the log has brought it already.
+ */
+
+static void
+ngx_pki_store_enter(ngx_pki_store_job_t *job)
+{
+    ngx_pki_record_t       *record;
+    ngx_pki_zone_status_t   status;
+
+    record = &job->record;
+
+    status.status = record->status;
+    status.reason = record->reason;
+    status.revoked_at = record->revoked_at;
+    status.not_after = record->not_after;
+    status.version = record->version;
+    status.epoch = job->status.epoch;
+
+    (void) ngx_pki_zone_enter(job->store->zone, job->store->slot,
+                              &job->serial, &status, record->version);
+}
+
+
+/* into job->record, whose serial stays */
+
+static ngx_int_t
+ngx_pki_store_decode(ngx_pki_store_job_t *job, redisReply *reply)
+{
+    ngx_str_t  serial, fields[NGX_PKI_STORE_MAX_FIELDS];
+
+    serial = job->record.serial;
+
+    if (reply->type != REDIS_REPLY_ARRAY
+        || reply->elements > NGX_PKI_STORE_MAX_FIELDS
+        || ngx_pki_store_copy_fields(job, reply, fields) != NGX_OK
+        || ngx_pki_record_decode(fields, reply->elements, &job->record)
+           != NGX_OK)
+    {
+        job->record.serial = serial;
+        return NGX_ERROR;
+    }
+
+    job->record.serial = serial;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_pki_store_copy_fields(ngx_pki_store_job_t *job, redisReply *reply,
+    ngx_str_t *fields)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < reply->elements; i++) {
+
+        if (ngx_pki_store_reply_copy(job, reply->element[i], &fields[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_pki_store_register(ngx_pki_store_job_t *job)
+{
+    ngx_pki_store_start(job, "registering the authority");
+
+    job->repeatable = 1;
+
+    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_REGISTER, 1, 2);
+    ngx_pki_store_key(job, "ca", NULL);
+    ngx_pki_store_arg(job, &job->certificate);
+
+    job->command.durable = 1;
+
+    ngx_pki_store_send(job, ngx_pki_store_register_handler);
+}
+
+
+static void
+ngx_pki_store_register_handler(ngx_pki_redis_command_t *cmd)
+{
+    ngx_pki_store_job_t  *job;
+
+    job = cmd->data;
+
+    if (ngx_pki_store_answer(job, REDIS_REPLY_STRING) != NGX_OK) {
+        return;
+    }
+
+    if (ngx_pki_store_reply_copy(job, cmd->reply, &job->certificate)
+        != NGX_OK)
+    {
+        ngx_pki_store_malformed(job, "certificate");
+        return;
+    }
+
+    ngx_pki_store_done(job, NGX_PKI_STORE_OK);
+}

@@ -1,0 +1,169 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ *
+ * The store: records, statuses and the change log in Redis.  A change of
+ * status and its log entry are one atomic step (one script).
+ */
+
+
+#ifndef _NGX_PKI_STORE_H_INCLUDED_
+#define _NGX_PKI_STORE_H_INCLUDED_
+
+
+#include "ngx_pki.h"
+#include "ngx_pki_op.h"
+#include "ngx_pki_redis.h"
+#include "ngx_pki_record.h"
+#include "ngx_pki_zone.h"
+
+
+typedef struct ngx_pki_store_job_s  ngx_pki_store_job_t;
+
+typedef void (*ngx_pki_store_pt)(ngx_pki_store_job_t *job);
+
+
+/*
+ * Where an authority keeps its state; one an authority, zeroed, filled in a
+ * worker.
+ */
+
+typedef struct {
+    ngx_pki_redis_t           *redis;
+    ngx_str_t                  prefix;       /* "pki:{devices}:" */
+    ngx_pki_zone_t            *zone;
+    ngx_pki_zone_slot_t       *slot;
+
+    ngx_uint_t                 lookups;      /* of statuses, in flight */
+    time_t                     shed_at;      /* when it was logged last */
+} ngx_pki_store_t;
+
+
+typedef enum {
+    NGX_PKI_STORE_OK = 0,
+    NGX_PKI_STORE_NOT_FOUND,
+    NGX_PKI_STORE_EXISTS,        /* add: the transaction has a certificate */
+    NGX_PKI_STORE_CONFLICT,      /* already so, or not possible */
+    NGX_PKI_STORE_UNAVAILABLE    /* logged; perhaps carried out, perhaps not */
+} ngx_pki_store_result_e;
+
+
+/*
+ * A job lies in the pool of its operation.  Its handler is called exactly
+ * once; never before the starting function returns, but for
+ * ngx_pki_store_status(), which answers at once from the zone if it can.
+ * The zone is brought up to date before the handler is called.
+ */
+
+struct ngx_pki_store_job_s {
+    ngx_pki_op_t              *op;
+    ngx_pki_store_t           *store;
+
+    ngx_pki_store_result_e     result;
+    ngx_msec_t                 elapsed;
+
+    /* in: what to add; serial of the others.  out: the record as it is now,
+     * in the operation's pool */
+    ngx_pki_record_t           record;
+
+    /* in, add and find_transaction: its key, hex; empty: none.  Kept for
+     * "transaction_ttl" seconds, or as long as the certificate if shorter */
+    ngx_str_t                  transaction_key;
+    time_t                     transaction_ttl;
+
+    /* in, revoke and release */
+    ngx_int_t                  reason;
+    ngx_str_t                  by;
+
+    /* in and out, status */
+    ngx_pki_serial_t           serial;
+    ngx_pki_zone_status_t      status;
+    time_t                     known_at;     /* when the status was known */
+
+    /* in and out, list: newest first */
+    ngx_str_t                  cursor;       /* empty: from the start, end */
+    ngx_uint_t                 limit;        /* at most 1000 */
+    ngx_array_t               *records;      /* of ngx_pki_record_t */
+
+    /* in and out, register and the CRL */
+    ngx_str_t                  certificate;
+    ngx_str_t                  crl;
+    uint64_t                   crl_number;
+    time_t                     this_update;
+    time_t                     next_update;
+    ngx_str_t                  token;        /* of the lock */
+
+    ngx_pki_store_pt           handler;
+    void                      *data;
+
+    ngx_pki_redis_command_t    command;
+    ngx_str_t                 *argv;
+    ngx_msec_t                 started;
+    ngx_uint_t                 tries;
+    ngx_event_t                posted;
+    unsigned                   repeatable:1;
+};
+
+
+/* Prepares the scripts; once, at configuration time. */
+ngx_int_t ngx_pki_store_init(void);
+
+/*
+ * Adds job->record.  OK: recorded (by enough replicas).  EXISTS: the
+ * transaction already has a certificate, which job->record now is.  CONFLICT:
+ * the serial number is taken.
+ */
+void ngx_pki_store_add(ngx_pki_store_job_t *job);
+
+/* The certificate of a transaction: OK or NOT_FOUND. */
+void ngx_pki_store_find_transaction(ngx_pki_store_job_t *job);
+
+/* The record of job->record.serial: OK or NOT_FOUND. */
+void ngx_pki_store_get(ngx_pki_store_job_t *job);
+
+/*
+ * A page of records without their DER, newest first.  NOT_FOUND: the cursor is
+ * not one that was given out.
+ */
+void ngx_pki_store_list(ngx_pki_store_job_t *job);
+
+/*
+ * Revokes job->record.serial for job->reason (NGX_PKI_REASON_HOLD: holds it).
+ * OK; NOT_FOUND; CONFLICT: it is revoked already (a hold may become a
+ * revocation, never the other way round).  job->record is the record after.
+ */
+void ngx_pki_store_revoke(ngx_pki_store_job_t *job);
+
+/* Releases a hold.  OK, NOT_FOUND, CONFLICT: it is not held. */
+void ngx_pki_store_release(ngx_pki_store_job_t *job);
+
+/*
+ * The status of job->serial: from the zone, else from Redis, then kept in the
+ * zone.  OK and job->status; NOT_FOUND: never issued; UNAVAILABLE.
+ * job->known_at: the zone's synced_at, or now for an answer of Redis.
+ */
+void ngx_pki_store_status(ngx_pki_store_job_t *job);
+
+/*
+ * Registers job->certificate (DER) as that of the authority.  The first one
+ * wins: job->certificate is the registered one afterwards.
+ */
+void ngx_pki_store_register(ngx_pki_store_job_t *job);
+
+/*
+ * CRLs.  lock: OK and job->token, or CONFLICT: another node is at it.
+ * load: job->crl, crl_number, this_update, next_update; or NOT_FOUND.
+ * revoked: job->records, of which serial, revoked_at, reason are set, and
+ * job->crl_number, the number of the last CRL (0: none).
+ * publish: job->crl with its number and times, if the lock is still held and
+ * no CRL of this or a higher number is there, else CONFLICT; tells all nodes
+ * by the log.  All belong to the full CRL, shard 0.
+ */
+void ngx_pki_store_crl_lock(ngx_pki_store_job_t *job);
+void ngx_pki_store_crl_load(ngx_pki_store_job_t *job);
+void ngx_pki_store_crl_revoked(ngx_pki_store_job_t *job);
+void ngx_pki_store_crl_publish(ngx_pki_store_job_t *job);
+void ngx_pki_store_crl_unlock(ngx_pki_store_job_t *job);
+
+
+#endif /* _NGX_PKI_STORE_H_INCLUDED_ */

@@ -1,0 +1,82 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ *
+ * The inside of the store, for ngx_pki_store*.c and the follower only: the
+ * scripts, how a command is put together and how its answer is taken apart.
+ */
+
+
+#ifndef _NGX_PKI_STORE_JOB_H_INCLUDED_
+#define _NGX_PKI_STORE_JOB_H_INCLUDED_
+
+
+#include "ngx_pki_store.h"
+
+
+typedef enum {
+    NGX_PKI_SCRIPT_ADD = 0,
+    NGX_PKI_SCRIPT_FIND,
+    NGX_PKI_SCRIPT_REVOKE,
+    NGX_PKI_SCRIPT_RELEASE,
+    NGX_PKI_SCRIPT_STATUS,
+    NGX_PKI_SCRIPT_PAGE,
+    NGX_PKI_SCRIPT_RECORDS,
+    NGX_PKI_SCRIPT_REGISTER,
+    NGX_PKI_SCRIPT_CRL_PUBLISH,
+    NGX_PKI_SCRIPT_CRL_UNLOCK,
+    NGX_PKI_SCRIPT_POSITION,
+    NGX_PKI_SCRIPTS
+} ngx_pki_script_e;
+
+
+ngx_pki_redis_script_t *ngx_pki_store_script(ngx_pki_script_e script);
+
+/*
+ * Puts a command together: start, one of command and eval, its keys and
+ * arguments, send.  "max" is how many keys and arguments follow at most; a key
+ * is the prefix, "name" and "rest" (NULL: nothing).  What fails on the way ends
+ * the job in send, with UNAVAILABLE, from the event loop.
+ */
+void ngx_pki_store_start(ngx_pki_store_job_t *job, const char *action);
+void ngx_pki_store_command(ngx_pki_store_job_t *job, const char *name,
+    ngx_uint_t max);
+void ngx_pki_store_eval(ngx_pki_store_job_t *job, ngx_pki_script_e script,
+    ngx_uint_t keys, ngx_uint_t max);
+void ngx_pki_store_key(ngx_pki_store_job_t *job, const char *name,
+    ngx_str_t *rest);
+void ngx_pki_store_arg(ngx_pki_store_job_t *job, ngx_str_t *arg);
+void ngx_pki_store_text(ngx_pki_store_job_t *job, const char *text);
+void ngx_pki_store_number(ngx_pki_store_job_t *job, uint64_t number);
+void ngx_pki_store_send(ngx_pki_store_job_t *job, ngx_pki_redis_pt handler);
+
+/*
+ * What has become of the command.  NGX_OK: there is a reply of this type.
+ * NGX_AGAIN: it has been sent again.  NGX_ERROR: there is none, logged; answer
+ * has then ended the job with UNAVAILABLE, check has not.
+ */
+ngx_int_t ngx_pki_store_answer(ngx_pki_store_job_t *job, int type);
+ngx_int_t ngx_pki_store_check(ngx_pki_store_job_t *job, int type);
+
+/* Ends a job: at once (in a handler), or from the event loop. */
+void ngx_pki_store_done(ngx_pki_store_job_t *job,
+    ngx_pki_store_result_e result);
+void ngx_pki_store_defer(ngx_pki_store_job_t *job,
+    ngx_pki_store_result_e result);
+
+/* Ends a job with UNAVAILABLE: Redis said what it should not, or no memory. */
+void ngx_pki_store_malformed(ngx_pki_store_job_t *job, const char *what);
+
+/*
+ * A reply taken apart.  string: NGX_DECLINED if it is nil; points into the
+ * reply.  number: an integer or a strictly decimal string.  copy: of a string,
+ * in the operation's pool.
+ */
+ngx_int_t ngx_pki_store_reply_string(redisReply *reply, ngx_str_t *s);
+ngx_int_t ngx_pki_store_reply_number(redisReply *reply, uint64_t *number);
+ngx_int_t ngx_pki_store_reply_time(redisReply *reply, time_t *t);
+ngx_int_t ngx_pki_store_reply_copy(ngx_pki_store_job_t *job, redisReply *reply,
+    ngx_str_t *s);
+
+
+#endif /* _NGX_PKI_STORE_JOB_H_INCLUDED_ */

@@ -1,0 +1,171 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ *
+ * The shared memory zone: what the workers of one nginx know together.
+ *
+ * Statuses.  Redis is the truth, the zone is its cache.  An entry carries the
+ * version of its last change: the number of the change in the authority's
+ * log.  The follower applies the log in order; slot->applied is the number of
+ * the last change applied.  Invariant: an entry is never older than
+ * slot->applied says.  A status read from Redis (with the number of the log's
+ * last change at that moment) may enter only if it is not older than
+ * slot->applied; a newer version is never overwritten by an older one.
+ *
+ * Epochs.  When the log has a gap slot->epoch is increased: every good entry
+ * of an older epoch counts as absent, and so does every answer of Redis to a
+ * question of an older epoch.  A revoked or held entry stays until a newer
+ * version says otherwise, whatever the epoch.
+ */
+
+
+#ifndef _NGX_PKI_ZONE_H_INCLUDED_
+#define _NGX_PKI_ZONE_H_INCLUDED_
+
+
+#include "ngx_pki.h"
+
+
+#define NGX_PKI_ZONE_NAME_LEN    64
+#define NGX_PKI_ZONE_TEXT_LEN    256
+
+
+/* what is known of a certificate */
+
+typedef struct {
+    ngx_pki_status_e           status;
+    ngx_int_t                  reason;       /* of hold and revoked */
+    time_t                     revoked_at;
+    time_t                     not_after;
+    uint64_t                   version;
+    ngx_uint_t                 epoch;        /* slot->epoch when asked */
+} ngx_pki_zone_status_t;
+
+
+typedef enum {
+    NGX_PKI_ZONE_WAITING = 0,                /* Redis has not answered yet */
+    NGX_PKI_ZONE_READY,
+    NGX_PKI_ZONE_UNHEALTHY                   /* slot->text says why */
+} ngx_pki_zone_state_e;
+
+
+/*
+ * What the workers share of an authority; lies in the zone, survives reloads,
+ * is found by name.  Written under the zone's lock by the functions below;
+ * numbers may be read without it.
+ */
+
+typedef struct {
+    u_char                     name[NGX_PKI_ZONE_NAME_LEN];
+    size_t                     name_len;
+    ngx_uint_t                 index;        /* of the slot in the zone */
+
+    ngx_uint_t                 state;        /* ngx_pki_zone_state_e */
+    u_char                     fingerprint[32];  /* of the CA certificate */
+    u_char                     text[NGX_PKI_ZONE_TEXT_LEN];
+
+    /* the follower's place in the authority's log */
+    uint64_t                   applied;
+    u_char                     last_id[48];  /* of the stream, text */
+    size_t                     last_id_len;
+    volatile time_t            synced_at;    /* 0: never; wall clock */
+    ngx_atomic_t               epoch;
+
+    /* changes that a CRL must show, and the CRL that Redis has */
+    ngx_atomic_t               revocations;
+    ngx_atomic_t               crl_number;
+
+    /* the delegated OCSP responder of this nginx, see ngx_pki_zone_blob_* */
+    ngx_atomic_t               responder_generation;
+    ngx_atomic_t               responder_lease;     /* expires, seconds */
+    u_char                    *responder;    /* slab; private key, DER */
+    size_t                     responder_len;
+
+    ngx_atomic_t               issued;       /* counters of this nginx */
+    ngx_atomic_t               refused;
+} ngx_pki_zone_slot_t;
+
+
+typedef struct ngx_pki_zone_s  ngx_pki_zone_t;
+
+struct ngx_pki_zone_s {
+    void                      *sh;           /* ngx_pki_zone_sh_t */
+    ngx_slab_pool_t           *shpool;
+    ngx_shm_zone_t            *shm_zone;
+};
+
+
+/*
+ * Adds the zone at configuration time ("tag" is the module's address).
+ * NULL: the reason is logged.
+ */
+ngx_pki_zone_t *ngx_pki_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size,
+    void *tag);
+
+/*
+ * The slot of an authority, made if it is not there yet.  NULL: no slot is
+ * left.  To be called in a worker.
+ */
+ngx_pki_zone_slot_t *ngx_pki_zone_slot(ngx_pki_zone_t *zone, ngx_str_t *name);
+
+/*
+ * Looks a serial up: NGX_OK and "status", or NGX_DECLINED: Redis must be asked,
+ * status->epoch is what ngx_pki_zone_enter() wants to see, status->status is
+ * UNKNOWN, or HOLD if it was held before the log had a gap.
+ */
+ngx_int_t ngx_pki_zone_lookup(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
+    ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status);
+
+/*
+ * Enters what Redis said of a serial.  "seq" is the number of the last change
+ * in the log at the moment of that answer, status->epoch the slot's when it
+ * was asked.  NGX_DECLINED: older than what has been applied since, ask again.
+ * NGX_OK also if a newer version is there, which "status" then becomes.
+ */
+ngx_int_t ngx_pki_zone_enter(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
+    ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status, uint64_t seq);
+
+/*
+ * Applies a change of the log, by the follower only: enters the status (a new
+ * entry is made for every change; serial->len 0: there is none) and advances
+ * slot->applied to status->version, last_id to "id".  A change that does not
+ * follow on slot->applied is ignored.
+ */
+void ngx_pki_zone_apply(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
+    ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status, ngx_str_t *id);
+
+/*
+ * The log has a gap: drops every good status of the authority; revoked and
+ * held ones stay until Redis says otherwise.  Following goes on from "applied"
+ * and "id".  Counts as a revocation, for one may have been missed.
+ */
+void ngx_pki_zone_reset(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
+    uint64_t applied, ngx_str_t *id);
+
+/* Sets state, fingerprint (32 octets, or NULL: as it was) and text. */
+void ngx_pki_zone_set_state(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
+    ngx_uint_t state, u_char *fingerprint, ngx_str_t *text);
+
+/*
+ * The delegated responder's secret: stores (replacing, cleansing the old one;
+ * increases responder_generation) and copies out to "pool" (cleansing is then
+ * the caller's).  NGX_DECLINED: none there.
+ */
+ngx_int_t ngx_pki_zone_responder_set(ngx_pki_zone_t *zone,
+    ngx_pki_zone_slot_t *slot, ngx_str_t *blob);
+ngx_int_t ngx_pki_zone_responder_get(ngx_pki_zone_t *zone,
+    ngx_pki_zone_slot_t *slot, ngx_pool_t *pool, ngx_str_t *blob);
+
+/*
+ * The lease of the instance: one worker follows the log and does background
+ * work.  Taken, renewed or refused: call it every 200 ms; a lease whose owner
+ * is dead or silent for 2 s passes on.  Returns 1 for the owner.
+ */
+ngx_uint_t ngx_pki_zone_lead(ngx_pki_zone_t *zone);
+void ngx_pki_zone_resign(ngx_pki_zone_t *zone);
+
+/* Whether this worker holds the lease, without taking it. */
+ngx_uint_t ngx_pki_zone_leads(ngx_pki_zone_t *zone);
+
+
+#endif /* _NGX_PKI_ZONE_H_INCLUDED_ */

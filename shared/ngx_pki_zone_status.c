@@ -1,0 +1,413 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ *
+ * The table of statuses: a hash with chains over a fixed array of entries,
+ * and a clock that finds the entry to give up when all are in use.  Losing
+ * one is safe: the next question for it goes to Redis.
+ */
+
+
+#include "ngx_pki_zone_sh.h"
+
+
+/* steps of the clock's hand for a new entry at most */
+
+#define NGX_PKI_ZONE_SWEEP  1024
+
+
+static ngx_pki_zone_entry_t *ngx_pki_zone_find(ngx_pki_zone_sh_t *sh,
+    ngx_pki_zone_slot_t *slot, ngx_pki_serial_t *serial);
+static void ngx_pki_zone_put(ngx_pki_zone_sh_t *sh, ngx_pki_zone_slot_t *slot,
+    ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status);
+static ngx_uint_t ngx_pki_zone_replaces(ngx_pki_zone_slot_t *slot,
+    ngx_pki_zone_entry_t *entry, ngx_pki_zone_status_t *status);
+static ngx_uint_t ngx_pki_zone_absent(ngx_pki_zone_slot_t *slot,
+    ngx_pki_zone_entry_t *entry);
+static ngx_uint_t ngx_pki_zone_current(ngx_pki_zone_slot_t *slot,
+    ngx_pki_zone_entry_t *entry);
+static void ngx_pki_zone_write(ngx_pki_zone_slot_t *slot,
+    ngx_pki_zone_entry_t *entry, ngx_pki_zone_status_t *status);
+static void ngx_pki_zone_read(ngx_pki_zone_entry_t *entry,
+    ngx_pki_zone_status_t *status);
+static void ngx_pki_zone_move(ngx_pki_zone_slot_t *slot, uint64_t applied,
+    ngx_str_t *id);
+static void ngx_pki_zone_insert(ngx_pki_zone_sh_t *sh,
+    ngx_pki_zone_slot_t *slot, ngx_pki_serial_t *serial,
+    ngx_pki_zone_status_t *status);
+static uint32_t ngx_pki_zone_victim(ngx_pki_zone_sh_t *sh);
+static void ngx_pki_zone_unlink(ngx_pki_zone_table_t *table, uint32_t n);
+static uint32_t *ngx_pki_zone_bucket(ngx_pki_zone_table_t *table,
+    ngx_uint_t slot, u_char *serial, size_t len);
+
+
+ngx_int_t
+ngx_pki_zone_table_init(ngx_pki_zone_table_t *table, void *memory, size_t size)
+{
+    size_t  n;
+
+    n = size / (sizeof(ngx_pki_zone_entry_t) + sizeof(uint32_t));
+    n = ngx_min(n, NGX_MAX_UINT32_VALUE - 1);
+
+    if (n == 0) {
+        return NGX_ERROR;
+    }
+
+    if (RAND_bytes(table->seed, sizeof(table->seed)) != 1) {
+        ERR_clear_error();
+        return NGX_ERROR;
+    }
+
+    table->size = (uint32_t) n;
+    table->entries = memory;
+    table->buckets = (uint32_t *) (table->entries + n);
+
+    /* entries are written before they are linked, their pages come later */
+
+    ngx_memzero(table->buckets, n * sizeof(uint32_t));
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_pki_zone_lookup(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
+    ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status)
+{
+    ngx_int_t              rc;
+    ngx_pki_zone_entry_t  *entry;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    rc = NGX_DECLINED;
+    status->epoch = slot->epoch;
+    status->status = NGX_PKI_STATUS_UNKNOWN;
+
+    entry = ngx_pki_zone_find(zone->sh, slot, serial);
+
+    if (entry != NULL && !ngx_pki_zone_absent(slot, entry)) {
+        entry->referenced = 1;
+        ngx_pki_zone_read(entry, status);
+
+        /* a hold may have been released in the gap of the log */
+
+        if (ngx_pki_zone_current(slot, entry)
+            || entry->status == NGX_PKI_STATUS_REVOKED)
+        {
+            rc = NGX_OK;
+        }
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_pki_zone_enter(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
+    ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status, uint64_t seq)
+{
+    ngx_int_t  rc;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    if (seq < slot->applied || status->epoch != slot->epoch) {
+        rc = NGX_DECLINED;
+
+    } else {
+        ngx_pki_zone_put(zone->sh, slot, serial, status);
+        rc = NGX_OK;
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return rc;
+}
+
+
+void
+ngx_pki_zone_apply(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
+    ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status, ngx_str_t *id)
+{
+    uint64_t  version;
+
+    version = status->version;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    if (version == slot->applied + 1) {
+
+        /* in this order: a worker killed in between has not applied it */
+
+        if (serial->len != 0) {
+            ngx_pki_zone_put(zone->sh, slot, serial, status);
+        }
+
+        ngx_pki_zone_move(slot, version, id);
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+void
+ngx_pki_zone_reset(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
+    uint64_t applied, ngx_str_t *id)
+{
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    slot->epoch++;
+    slot->revocations++;
+    ngx_pki_zone_move(slot, applied, id);
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+static ngx_pki_zone_entry_t *
+ngx_pki_zone_find(ngx_pki_zone_sh_t *sh, ngx_pki_zone_slot_t *slot,
+    ngx_pki_serial_t *serial)
+{
+    uint32_t               n;
+    ngx_pki_zone_entry_t  *entry;
+
+    n = *ngx_pki_zone_bucket(&sh->table, slot->index, serial->data,
+                             serial->len);
+
+    while (n != 0) {
+        entry = &sh->table.entries[n - 1];
+
+        if (entry->slot == slot->index && entry->serial_len == serial->len
+            && ngx_memcmp(entry->serial, serial->data, serial->len) == 0)
+        {
+            return entry;
+        }
+
+        n = entry->next;
+    }
+
+    return NULL;
+}
+
+
+static void
+ngx_pki_zone_put(ngx_pki_zone_sh_t *sh, ngx_pki_zone_slot_t *slot,
+    ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status)
+{
+    ngx_pki_zone_entry_t  *entry;
+
+    entry = ngx_pki_zone_find(sh, slot, serial);
+
+    if (entry == NULL) {
+        ngx_pki_zone_insert(sh, slot, serial, status);
+        return;
+    }
+
+    if (ngx_pki_zone_replaces(slot, entry, status)) {
+        ngx_pki_zone_write(slot, entry, status);
+        return;
+    }
+
+    ngx_pki_zone_read(entry, status);
+}
+
+
+/*
+ * Within an epoch the versions decide.  After a gap Redis may have lost
+ * changes and count anew: what is worse than the entry counts whatever its
+ * version, what is better only with a newer one.
+ */
+
+static ngx_uint_t
+ngx_pki_zone_replaces(ngx_pki_zone_slot_t *slot, ngx_pki_zone_entry_t *entry,
+    ngx_pki_zone_status_t *status)
+{
+    if (ngx_pki_zone_absent(slot, entry)) {
+        return 1;
+    }
+
+    if (status->version != entry->version
+        && ngx_pki_zone_current(slot, entry))
+    {
+        return status->version > entry->version;
+    }
+
+    return status->version > entry->version
+           || (ngx_uint_t) status->status >= entry->status;
+}
+
+
+static ngx_uint_t
+ngx_pki_zone_absent(ngx_pki_zone_slot_t *slot, ngx_pki_zone_entry_t *entry)
+{
+    return entry->status == NGX_PKI_STATUS_GOOD
+           && !ngx_pki_zone_current(slot, entry);
+}
+
+
+static ngx_uint_t
+ngx_pki_zone_current(ngx_pki_zone_slot_t *slot, ngx_pki_zone_entry_t *entry)
+{
+    return entry->epoch == (slot->epoch & NGX_PKI_ZONE_EPOCH_MASK);
+}
+
+
+static void
+ngx_pki_zone_write(ngx_pki_zone_slot_t *slot, ngx_pki_zone_entry_t *entry,
+    ngx_pki_zone_status_t *status)
+{
+    entry->status = (u_char) status->status;
+    entry->reason = (u_char) status->reason;
+    entry->revoked_at = status->revoked_at;
+    entry->not_after = status->not_after;
+    entry->version = status->version;
+    entry->epoch = slot->epoch & NGX_PKI_ZONE_EPOCH_MASK;
+    entry->referenced = 1;
+}
+
+
+static void
+ngx_pki_zone_read(ngx_pki_zone_entry_t *entry, ngx_pki_zone_status_t *status)
+{
+    status->status = (ngx_pki_status_e) entry->status;
+    status->reason = entry->reason;
+    status->revoked_at = (time_t) entry->revoked_at;
+    status->not_after = (time_t) entry->not_after;
+    status->version = entry->version;
+}
+
+
+static void
+ngx_pki_zone_move(ngx_pki_zone_slot_t *slot, uint64_t applied, ngx_str_t *id)
+{
+    slot->applied = applied;
+    slot->last_id_len = ngx_min(id->len, sizeof(slot->last_id));
+
+    ngx_memcpy(slot->last_id, id->data, slot->last_id_len);
+}
+
+
+static void
+ngx_pki_zone_insert(ngx_pki_zone_sh_t *sh, ngx_pki_zone_slot_t *slot,
+    ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status)
+{
+    uint32_t               n, *bucket;
+    ngx_pki_zone_entry_t  *entry;
+    ngx_pki_zone_table_t  *table;
+
+    table = &sh->table;
+
+    if (table->used < table->size) {
+        n = table->used++;
+
+    } else {
+        n = ngx_pki_zone_victim(sh);
+        ngx_pki_zone_unlink(table, n);
+    }
+
+    entry = &table->entries[n];
+
+    ngx_memcpy(entry->serial, serial->data, serial->len);
+    entry->serial_len = serial->len;
+    entry->slot = (u_char) slot->index;
+
+    ngx_pki_zone_write(slot, entry, status);
+
+    bucket = ngx_pki_zone_bucket(table, entry->slot, serial->data,
+                                 serial->len);
+    entry->next = *bucket;
+
+    /* a worker may be killed here; nobody must find half an entry */
+
+    ngx_memory_barrier();
+
+    *bucket = n + 1;
+}
+
+
+/*
+ * A good entry that nobody asked for lately; else any good one that the hand
+ * passed; a revoked or held one only if it saw no other.
+ */
+
+static uint32_t
+ngx_pki_zone_victim(ngx_pki_zone_sh_t *sh)
+{
+    uint32_t               n, victim;
+    ngx_uint_t             i, good;
+    ngx_pki_zone_entry_t  *entry;
+    ngx_pki_zone_table_t  *table;
+
+    table = &sh->table;
+    victim = table->hand;
+    good = 0;
+
+    for (i = 0; i < NGX_PKI_ZONE_SWEEP; i++) {
+
+        n = table->hand++;
+
+        if (table->hand == table->size) {
+            table->hand = 0;
+        }
+
+        entry = &table->entries[n];
+
+        if (entry->status == NGX_PKI_STATUS_GOOD) {
+
+            if (!entry->referenced
+                || ngx_pki_zone_absent(sh->slots[entry->slot], entry))
+            {
+                return n;
+            }
+
+            if (!good) {
+                good = 1;
+                victim = n;
+            }
+        }
+
+        entry->referenced = 0;
+    }
+
+    return victim;
+}
+
+
+/* an entry in no chain is what a killed worker left */
+
+static void
+ngx_pki_zone_unlink(ngx_pki_zone_table_t *table, uint32_t n)
+{
+    uint32_t              *link;
+    ngx_pki_zone_entry_t  *entry;
+
+    entry = &table->entries[n];
+
+    link = ngx_pki_zone_bucket(table, entry->slot, entry->serial,
+                               entry->serial_len);
+
+    while (*link != 0) {
+
+        if (*link == n + 1) {
+            *link = entry->next;
+            return;
+        }
+
+        link = &table->entries[*link - 1].next;
+    }
+}
+
+
+static uint32_t *
+ngx_pki_zone_bucket(ngx_pki_zone_table_t *table, ngx_uint_t slot,
+    u_char *serial, size_t len)
+{
+    u_char  *p, buf[sizeof(table->seed) + 1 + NGX_PKI_SERIAL_LEN];
+
+    p = ngx_cpymem(buf, table->seed, sizeof(table->seed));
+    *p++ = (u_char) slot;
+    p = ngx_cpymem(p, serial, len);
+
+    return &table->buckets[ngx_murmur_hash2(buf, p - buf) % table->size];
+}
