@@ -1,0 +1,546 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ *
+ * The directives of SCEP, REST enrolment and the Certificate Master.
+ */
+
+
+#include "ngx_http_scep_module.h"
+
+#include <openssl/x509v3.h>
+
+
+#define NGX_HTTP_SCEP_PENDING      512
+#define NGX_HTTP_SCEP_MAX_PENDING  65536
+
+
+static char *ngx_http_scep(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_http_scep_challenge(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_scep_max_pending(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_scep_response_cipher(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_scep_legacy(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static void *ngx_http_scep_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_scep_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_scep_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_http_scep_merge(ngx_conf_t *cf,
+    ngx_http_scep_loc_conf_t *prev, ngx_http_scep_loc_conf_t *conf);
+static void ngx_http_scep_inherit(ngx_conf_t *cf,
+    ngx_http_scep_loc_conf_t *prev, ngx_http_scep_loc_conf_t *conf);
+static char *ngx_http_scep_enable(ngx_conf_t *cf,
+    ngx_http_scep_loc_conf_t *conf);
+static ngx_int_t ngx_http_scep_check_authority(ngx_conf_t *cf,
+    ngx_http_scep_loc_conf_t *conf);
+static ngx_int_t ngx_http_scep_postconfiguration(ngx_conf_t *cf);
+
+
+static ngx_conf_enum_t  ngx_http_scep_response_ciphers[] = {
+    { ngx_string("aes-256-cbc"), NGX_SCEP_AES_256_CBC },
+    { ngx_string("aes-128-cbc"), NGX_SCEP_AES_128_CBC },
+    { ngx_string("des-ede3-cbc"), NGX_SCEP_DES_EDE3_CBC },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_command_t  ngx_http_scep_commands[] = {
+
+    { ngx_string("scep"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_scep,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("scep_profile"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_scep_loc_conf_t, profile_name),
+      NULL },
+
+    { ngx_string("scep_challenge"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_scep_challenge,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("scep_max_pending"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_scep_max_pending,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("scep_response_cipher"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_scep_response_cipher,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("scep_legacy"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_scep_legacy,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("enroll"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_enroll,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_scep_loc_conf_t, enroll),
+      NULL },
+
+    { ngx_string("enroll_profile"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_enroll_profile,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_scep_loc_conf_t, enroll),
+      NULL },
+
+    { ngx_string("enroll_auth"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_enroll_auth,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_scep_loc_conf_t, enroll),
+      NULL },
+
+    { ngx_string("certificate_master"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_certificate_master,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_scep_loc_conf_t, master),
+      NULL },
+
+    { ngx_string("certificate_master_user"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_scep_loc_conf_t, master.user),
+      NULL },
+
+    { ngx_string("certificate_master_roles"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_scep_loc_conf_t, master.roles),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_scep_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    ngx_http_scep_postconfiguration,       /* postconfiguration */
+
+    ngx_http_scep_create_main_conf,        /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_scep_create_loc_conf,         /* create location configuration */
+    ngx_http_scep_merge_loc_conf           /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_scep_module = {
+    NGX_MODULE_V1,
+    &ngx_http_scep_module_ctx,             /* module context */
+    ngx_http_scep_commands,                /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static char *
+ngx_http_scep(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_scep_loc_conf_t *slcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (slcf->authority_name.len != 0) {
+        return "is duplicate";
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler != NULL) {
+        return "conflicts with another handler of this location";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return "needs the name of an authority";
+    }
+
+    clcf->handler = ngx_http_scep_handler;
+
+    slcf->authority_name = value[1];
+    slcf->file = cf->conf_file->file.name.data;
+    slcf->line = cf->conf_file->line;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_scep_challenge(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_scep_loc_conf_t *slcf = conf;
+
+    return ngx_scep_challenge_add(cf, &slcf->challenge);
+}
+
+
+static char *
+ngx_http_scep_max_pending(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_scep_loc_conf_t *slcf = conf;
+
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (slcf->max_pending != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n < 1 || n > NGX_HTTP_SCEP_MAX_PENDING) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid number \"%V\" in \"%V\", it must be "
+                           "1 to %d", &value[1], &value[0],
+                           NGX_HTTP_SCEP_MAX_PENDING);
+        return NGX_CONF_ERROR;
+    }
+
+    slcf->max_pending = n;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_scep_response_cipher(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_scep_loc_conf_t *slcf = conf;
+
+    ngx_str_t        *value;
+    ngx_conf_enum_t  *cipher;
+
+    if (slcf->response_cipher != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (cipher = ngx_http_scep_response_ciphers; cipher->name.len != 0;
+         cipher++)
+    {
+        if (ngx_scep_str_eq(&cipher->name, &value[1])) {
+            slcf->response_cipher = cipher->value;
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid cipher \"%V\" in \"%V\", it must be "
+                       "\"aes-256-cbc\", \"aes-128-cbc\" or "
+                       "\"des-ede3-cbc\"", &value[1], &value[0]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_scep_legacy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_scep_loc_conf_t *slcf = conf;
+
+    ngx_str_t   *value;
+    ngx_uint_t   i, bit;
+
+    if (slcf->legacy != 0) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_pki_str_eq(&value[i], "des")) {
+            bit = NGX_HTTP_SCEP_LEGACY_DES;
+
+        } else if (ngx_pki_str_eq(&value[i], "md5")) {
+            bit = NGX_HTTP_SCEP_LEGACY_MD5;
+
+        } else {
+            bit = 0;
+        }
+
+        if (bit == 0 || (slcf->legacy & bit)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\" in \"%V\", it takes "
+                               "\"des\" and \"md5\", each once",
+                               &value[i], &value[0]);
+            return NGX_CONF_ERROR;
+        }
+
+        slcf->legacy |= bit;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_scep_create_main_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_scep_main_conf_t));
+}
+
+
+static void *
+ngx_http_scep_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_scep_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_scep_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->authority_name = { 0, NULL };
+     *     conf->authority = NULL;
+     *     conf->profile_name = { 0, NULL };
+     *     conf->profile = NULL;
+     *     conf->challenge = NULL;
+     *     conf->legacy = 0;
+     */
+
+    conf->max_pending = NGX_CONF_UNSET;
+    conf->response_cipher = NGX_CONF_UNSET_UINT;
+
+    ngx_http_enroll_init_conf(&conf->enroll);
+    ngx_http_certificate_master_init_conf(&conf->master);
+
+    return conf;
+}
+
+
+static char *
+ngx_http_scep_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_scep_loc_conf_t *prev = parent;
+    ngx_http_scep_loc_conf_t *conf = child;
+
+    char  *rv;
+
+    rv = ngx_http_scep_merge(cf, prev, conf);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    rv = ngx_http_enroll_merge_conf(cf, &prev->enroll, &conf->enroll);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    return ngx_http_certificate_master_merge_conf(cf, &prev->master,
+                                                  &conf->master);
+}
+
+
+static char *
+ngx_http_scep_merge(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *prev,
+    ngx_http_scep_loc_conf_t *conf)
+{
+    ngx_conf_merge_str_value(conf->profile_name, prev->profile_name,
+                             "default");
+    ngx_conf_merge_value(conf->max_pending, prev->max_pending,
+                         NGX_HTTP_SCEP_PENDING);
+    ngx_conf_merge_uint_value(conf->response_cipher, prev->response_cipher,
+                              NGX_SCEP_CIPHERS);
+
+    if (conf->legacy == 0) {
+        conf->legacy = prev->legacy;
+    }
+
+    if (conf->challenge == NULL) {
+        conf->challenge = prev->challenge;
+    }
+
+    ngx_http_scep_inherit(cf, prev, conf);
+
+    if (conf->authority_name.len == 0) {
+        return NGX_CONF_OK;
+    }
+
+    return ngx_http_scep_enable(cf, conf);
+}
+
+
+/* "limit_except" and "if" within a location are part of it. */
+
+static void
+ngx_http_scep_inherit(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *prev,
+    ngx_http_scep_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname
+        && clcf->handler == NULL
+        && prev->authority_name.len != 0)
+    {
+        clcf->handler = ngx_http_scep_handler;
+
+        conf->authority_name = prev->authority_name;
+        conf->file = prev->file;
+        conf->line = prev->line;
+    }
+}
+
+
+static char *
+ngx_http_scep_enable(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
+{
+    ngx_http_scep_main_conf_t  *smcf;
+
+    conf->authority = ngx_http_pki_authority(cf, &conf->authority_name,
+                                             "scep");
+    if (conf->authority == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    conf->profile = ngx_http_pki_profile(cf, &conf->profile_name,
+                                         "scep_profile");
+    if (conf->profile == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->challenge == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"scep\" without \"scep_challenge\" would let anybody "
+                      "enrol in %s:%ui", conf->file, conf->line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->legacy != 0) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"scep_legacy\" admits%s%s, which RFC 8894 forbids, "
+                      "for \"scep\" in %s:%ui",
+                      (conf->legacy & NGX_HTTP_SCEP_LEGACY_DES)
+                      ? " single DES" : "",
+                      (conf->legacy & NGX_HTTP_SCEP_LEGACY_MD5)
+                      ? " MD5" : "",
+                      conf->file, conf->line);
+    }
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_scep_module);
+
+    smcf->enabled = 1;
+    smcf->legacy |= conf->legacy;
+
+    return (ngx_http_scep_check_authority(cf, conf) == NGX_OK)
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* What it cannot do for lack of a fitting key must not be found out later. */
+
+static ngx_int_t
+ngx_http_scep_check_authority(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
+{
+    uint32_t              usage;
+    ngx_pki_key_type_e    type;
+    ngx_pki_authority_t  *a;
+
+    a = conf->authority;
+    type = (a->key != NULL) ? a->key->spec.type : a->create.type;
+
+    if (type == NGX_PKI_KEY_EC) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "authority \"%V\" has an EC key, which cannot open SCEP "
+                      "envelopes: \"scep\" needs an RSA key in %s:%ui",
+                      &a->name, conf->file, conf->line);
+        return NGX_ERROR;
+    }
+
+    if (a->certificate == NULL) {
+        return NGX_OK;
+    }
+
+    usage = X509_get_key_usage(a->certificate);
+
+    if ((usage & KU_DIGITAL_SIGNATURE) && (usage & KU_KEY_ENCIPHERMENT)) {
+        return NGX_OK;
+    }
+
+    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                  "the certificate of authority \"%V\" must have the key "
+                  "usages digitalSignature and keyEncipherment for \"scep\" "
+                  "in %s:%ui", &a->name, conf->file, conf->line);
+
+    return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_scep_postconfiguration(ngx_conf_t *cf)
+{
+    const char                 *error;
+    ngx_http_scep_main_conf_t  *smcf;
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_scep_module);
+
+    if (!smcf->enabled) {
+        return NGX_OK;
+    }
+
+    if (ngx_scep_digests_init(cf->pool, &smcf->digests,
+                              smcf->legacy & NGX_HTTP_SCEP_LEGACY_MD5, &error)
+        != NGX_OK
+        || ngx_scep_ciphers_init(cf->pool, &smcf->ciphers,
+                                 smcf->legacy & NGX_HTTP_SCEP_LEGACY_DES,
+                                 &error)
+           != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"scep\" needs what OpenSSL does not give: %s", error);
+        return NGX_ERROR;
+    }
+
+    if (RAND_priv_bytes(smcf->secret, sizeof(smcf->secret)) != 1) {
+        ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0, "RAND_priv_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}

@@ -1,0 +1,75 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ *
+ * SCEP (RFC 8894), REST enrolment and the Certificate Master: one nginx
+ * module, one configuration of a location.
+ */
+
+
+#ifndef _NGX_HTTP_SCEP_MODULE_H_INCLUDED_
+#define _NGX_HTTP_SCEP_MODULE_H_INCLUDED_
+
+
+#include "ngx_http_pki_module.h"
+#include "ngx_http_enroll.h"
+#include "ngx_http_certificate_master.h"
+#include "ngx_scep_challenge.h"
+#include "ngx_scep_envelope.h"
+#include "ngx_scep_verify.h"
+#include "ngx_pki_base64.h"
+
+
+#define NGX_HTTP_SCEP_LEGACY_DES   0x0001
+#define NGX_HTTP_SCEP_LEGACY_MD5   0x0002
+
+/* what a failed unwrapping is replaced from, see ngx_scep_envelope_key() */
+
+#define NGX_HTTP_SCEP_SECRET_LEN   32
+
+#define NGX_HTTP_SCEP_RETRY_AFTER  10        /* seconds */
+
+
+typedef struct {
+    ngx_scep_digests_t         digests;
+    ngx_scep_ciphers_t         ciphers;
+    u_char                     secret[NGX_HTTP_SCEP_SECRET_LEN];
+    ngx_uint_t                 legacy;       /* of any location */
+    ngx_uint_t                 enabled;      /* there is a location */
+
+    ngx_uint_t                 pending;      /* in this worker */
+} ngx_http_scep_main_conf_t;
+
+
+typedef struct {
+    ngx_http_enroll_conf_t              enroll;
+    ngx_http_certificate_master_conf_t  master;
+
+    ngx_str_t                  authority_name;  /* empty: no "scep" here */
+    ngx_pki_authority_t       *authority;
+    ngx_str_t                  profile_name;
+    ngx_pki_profile_t         *profile;
+    ngx_scep_challenge_t      *challenge;    /* NULL: none configured */
+    ngx_int_t                  max_pending;
+    ngx_uint_t                 response_cipher;
+    ngx_uint_t                 legacy;       /* NGX_HTTP_SCEP_LEGACY_* */
+
+    u_char                    *file;         /* where "scep" is written */
+    ngx_uint_t                 line;
+} ngx_http_scep_loc_conf_t;
+
+
+extern ngx_str_t  ngx_http_scep_type_text;
+
+
+/* The content handler of a location with "scep". */
+ngx_int_t ngx_http_scep_handler(ngx_http_request_t *r);
+
+/*
+ * PKIOperation: takes a pkiMessage, which is copied where needed, and the
+ * request, which is finalized when the answer is there.
+ */
+void ngx_http_scep_operation(ngx_http_request_t *r, ngx_str_t *body);
+
+
+#endif /* _NGX_HTTP_SCEP_MODULE_H_INCLUDED_ */

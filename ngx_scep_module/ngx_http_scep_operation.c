@@ -1,0 +1,680 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ *
+ * PKIOperation: from a pkiMessage to a CertRep.  Everything cheap comes before
+ * the private operations, of which a certificate costs three: open the
+ * envelope, sign the certificate, sign the answer.
+ */
+
+
+#include "ngx_http_scep_operation.h"
+
+
+#define NGX_HTTP_SCEP_TIMEOUT  30000
+
+
+static ngx_http_scep_operation_t *ngx_http_scep_operation_create(
+    ngx_http_request_t *r, ngx_pki_op_t *op);
+static ngx_int_t ngx_http_scep_operation_check(ngx_http_scep_operation_t *so,
+    ngx_str_t *body);
+static ngx_int_t ngx_http_scep_operation_decode(ngx_http_scep_operation_t *so,
+    ngx_str_t *body);
+static ngx_int_t ngx_http_scep_operation_check_type(
+    ngx_http_scep_operation_t *so);
+static ngx_int_t ngx_http_scep_operation_check_envelope(
+    ngx_http_scep_operation_t *so);
+static void ngx_http_scep_operation_decrypt(ngx_http_scep_operation_t *so);
+static void ngx_http_scep_operation_decrypt_handler(ngx_pki_key_job_t *job);
+static ngx_int_t ngx_http_scep_operation_open(ngx_http_scep_operation_t *so,
+    ngx_str_t *unwrapped);
+static ngx_int_t ngx_http_scep_operation_request(
+    ngx_http_scep_operation_t *so);
+static ngx_int_t ngx_http_scep_operation_refuse(ngx_http_scep_operation_t *so,
+    ngx_scep_fail_info_e fail_info, const char *error, ngx_str_t *detail);
+static ngx_int_t ngx_http_scep_operation_authorize(
+    ngx_http_scep_operation_t *so);
+static void ngx_http_scep_operation_issue(ngx_http_scep_operation_t *so);
+static void ngx_http_scep_operation_find_handler(ngx_pki_issue_t *issue);
+static void ngx_http_scep_operation_issue_handler(ngx_pki_issue_t *issue);
+static void ngx_http_scep_operation_set_message(ngx_http_request_t *r,
+    ngx_scep_message_t *m);
+static void ngx_http_scep_operation_set_issue(ngx_http_request_t *r,
+    ngx_http_scep_operation_t *so);
+static void ngx_http_scep_operation_expire(ngx_pki_op_t *op);
+static void ngx_http_scep_operation_cleanup(void *data);
+
+
+static ngx_str_t  ngx_http_scep_source = ngx_string("scep");
+
+static ngx_str_t  ngx_http_scep_text_busy =
+    ngx_string("too many requests at a time\n");
+static ngx_str_t  ngx_http_scep_text_later =
+    ngx_string("try again later\n");
+
+
+void
+ngx_http_scep_operation(ngx_http_request_t *r, ngx_str_t *body)
+{
+    ngx_int_t                   rc;
+    ngx_pki_op_t               *op;
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_scep_loc_conf_t   *slcf;
+    ngx_http_scep_main_conf_t  *smcf;
+    ngx_http_scep_operation_t  *so;
+
+    smcf = ngx_http_get_module_main_conf(r, ngx_http_scep_module);
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_scep_module);
+
+    if (smcf->pending >= (ngx_uint_t) slcf->max_pending) {
+        clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+        ngx_log_error(NGX_LOG_WARN, clcf->error_log, 0,
+                      "%ui scep requests are in work, as \"scep_max_pending\" "
+                      "allows, client: %V",
+                      smcf->pending, &r->connection->addr_text);
+
+        rc = ngx_http_pki_unavailable(r, NGX_HTTP_SCEP_RETRY_AFTER,
+                                      &ngx_http_scep_text_busy);
+        ngx_http_finalize_request(r, rc);
+        return;
+    }
+
+    op = ngx_http_pki_op_create(r, NGX_HTTP_SCEP_TIMEOUT,
+                                ngx_http_scep_operation_expire);
+    if (op == NULL) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    so = ngx_http_scep_operation_create(r, op);
+
+    if (so == NULL) {
+        ngx_http_pki_op_finalize(op, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        ngx_pki_op_destroy(op);
+        return;
+    }
+
+    rc = ngx_http_scep_operation_check(so, body);
+
+    if (so->message.transaction.len != 0) {
+        ngx_http_scep_operation_set_message(r, &so->message);
+    }
+
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_http_scep_operation_decrypt(so);
+        break;
+
+    case NGX_DECLINED:
+        ngx_http_scep_reply_refuse(so);
+        break;
+
+    default: /* NGX_ERROR */
+        ngx_http_scep_reply_error(so);
+        break;
+    }
+}
+
+
+static ngx_http_scep_operation_t *
+ngx_http_scep_operation_create(ngx_http_request_t *r, ngx_pki_op_t *op)
+{
+    ngx_pool_cleanup_t         *cln;
+    ngx_http_scep_operation_t  *so;
+
+    cln = ngx_pool_cleanup_add(op->pool, sizeof(ngx_http_scep_operation_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    so = cln->data;
+    ngx_memzero(so, sizeof(ngx_http_scep_operation_t));
+
+    so->op = op;
+    so->smcf = ngx_http_get_module_main_conf(r, ngx_http_scep_module);
+    so->slcf = ngx_http_get_module_loc_conf(r, ngx_http_scep_module);
+    so->smcf->pending++;
+
+    cln->handler = ngx_http_scep_operation_cleanup;
+
+    op->data = so;
+    op->authority = so->slcf->authority->name;
+    ngx_pki_op_action(op, "reading a scep request");
+
+    return so;
+}
+
+
+/*
+ * What costs no private operation.  NGX_OK; NGX_DECLINED: refused, the message
+ * says why; NGX_ERROR.
+ */
+
+static ngx_int_t
+ngx_http_scep_operation_check(ngx_http_scep_operation_t *so, ngx_str_t *body)
+{
+    ngx_int_t                  rc;
+    ngx_http_scep_loc_conf_t  *slcf;
+
+    slcf = so->slcf;
+
+    rc = ngx_http_scep_operation_decode(so, body);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    so->signer.md5 = slcf->legacy & NGX_HTTP_SCEP_LEGACY_MD5;
+
+    rc = ngx_scep_verify(so->op->pool, &so->smcf->digests, &so->message,
+                         &so->signer);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    so->recipient = ngx_scep_verify_recipient(&so->message, &so->ca,
+                                              slcf->authority->certificate);
+
+    if (so->recipient == NULL
+        || ngx_http_scep_operation_check_envelope(so) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_scep_operation_check_type(so);
+}
+
+
+static ngx_int_t
+ngx_http_scep_operation_decode(ngx_http_scep_operation_t *so, ngx_str_t *body)
+{
+    ngx_int_t             rc;
+    ngx_pki_authority_t  *a;
+
+    a = so->slcf->authority;
+
+    if (ngx_scep_cms_certificate(&a->der, &so->ca) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ALERT, so->op->log, 0,
+                      "the authority's own certificate is malformed");
+        return NGX_ERROR;
+    }
+
+    rc = ngx_scep_message_decode(so->op->pool, body, &so->message);
+
+    so->op->transaction = so->message.transaction;
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_scep_operation_check_envelope(ngx_http_scep_operation_t *so)
+{
+    ngx_scep_message_t  *m;
+
+    m = &so->message;
+
+    so->cipher = ngx_scep_cipher_find(&m->cipher_oid, &m->iv);
+
+    if (so->cipher == NGX_SCEP_CIPHERS
+        || (so->cipher == NGX_SCEP_DES_CBC
+            && !(so->slcf->legacy & NGX_HTTP_SCEP_LEGACY_DES)))
+    {
+        return ngx_scep_message_refuse(m, NGX_SCEP_BAD_ALG,
+                                       "the content cipher is not allowed");
+    }
+
+    so->oaep = NGX_SCEP_DIGESTS;
+
+    if (so->recipient->hash.len != 0) {
+        so->oaep = ngx_scep_digest_find(&so->recipient->hash);
+
+        if (so->oaep == NGX_SCEP_DIGESTS || so->oaep == NGX_SCEP_MD5) {
+            return ngx_scep_message_refuse(m, NGX_SCEP_BAD_ALG,
+                                           "the hash of RSAES-OAEP is not "
+                                           "allowed");
+        }
+    }
+
+    /* only a password could protect the answer to it (RFC 8894, 3.1) */
+
+    if (m->signer.key.key.type != NGX_PKI_KEY_RSA) {
+        return ngx_scep_message_refuse(m, NGX_SCEP_BAD_ALG,
+                                       "a signer without an RSA key cannot "
+                                       "be answered in this version");
+    }
+
+    return NGX_OK;
+}
+
+
+/* No other type of message comes near to a certificate. */
+
+static ngx_int_t
+ngx_http_scep_operation_check_type(ngx_http_scep_operation_t *so)
+{
+    const char  *error;
+
+    switch (so->message.type) {
+
+    case NGX_SCEP_PKCS_REQ:
+        return NGX_OK;
+
+    case NGX_SCEP_RENEWAL_REQ:
+        error = "RenewalReq is not supported";
+        break;
+
+    case NGX_SCEP_CERT_POLL:
+        error = "CertPoll is not supported";
+        break;
+
+    case NGX_SCEP_GET_CERT:
+        error = "GetCert is not supported";
+        break;
+
+    case NGX_SCEP_GET_CRL:
+        error = "GetCRL is not supported";
+        break;
+
+    default:
+        error = "the messageType is unknown";
+        break;
+    }
+
+    return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_REQUEST, error);
+}
+
+
+static void
+ngx_http_scep_operation_decrypt(ngx_http_scep_operation_t *so)
+{
+    ngx_pki_key_job_t  *job;
+
+    ngx_pki_op_action(so->op, "opening the envelope of a scep request");
+
+    job = &so->job;
+    ngx_memzero(job, sizeof(ngx_pki_key_job_t));
+
+    job->op = so->op;
+    job->key = so->slcf->authority->key;
+    job->input = so->recipient->encrypted_key;
+    job->handler = ngx_http_scep_operation_decrypt_handler;
+    job->data = so;
+
+    if (so->oaep != NGX_SCEP_DIGESTS) {
+        job->md = so->smcf->digests.md[so->oaep];
+    }
+
+    ngx_pki_key_decrypt(job);
+}
+
+
+/*
+ * A wrong padding of the key, a key of a wrong length, a wrong padding of the
+ * content and a content that is no request take the same way and get the same
+ * answer: the difference would open envelopes (RFC 3218, 2.3).
+ */
+
+static void
+ngx_http_scep_operation_decrypt_handler(ngx_pki_key_job_t *job)
+{
+    ngx_int_t                   rc;
+    ngx_str_t                   unwrapped;
+    ngx_http_scep_operation_t  *so;
+
+    so = job->data;
+
+    if (job->rc == NGX_ERROR) {
+        ngx_http_scep_reply_failure(so, NGX_SCEP_BAD_REQUEST);
+        return;
+    }
+
+    unwrapped = job->output;
+
+    if (job->rc != NGX_OK) {
+        unwrapped.len = 0;
+    }
+
+    rc = ngx_http_scep_operation_open(so, &unwrapped);
+
+    if (unwrapped.len != 0) {
+        OPENSSL_cleanse(unwrapped.data, unwrapped.len);
+    }
+
+    ngx_pki_op_action(so->op, "checking a scep request");
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_scep_operation_request(so);
+    }
+
+    switch (rc) {
+
+    case NGX_OK:
+        ngx_http_scep_operation_issue(so);
+        break;
+
+    case NGX_DECLINED:
+        ngx_http_scep_reply_refuse(so);
+        break;
+
+    default: /* NGX_ERROR */
+        ngx_http_scep_reply_error(so);
+        break;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_scep_operation_open(ngx_http_scep_operation_t *so,
+    ngx_str_t *unwrapped)
+{
+    u_char       key[NGX_SCEP_MAX_KEY_LEN];
+    ngx_int_t    rc;
+    ngx_str_t    secret;
+    EVP_CIPHER  *cipher;
+
+    cipher = so->smcf->ciphers.cipher[so->cipher];
+
+    secret.len = sizeof(so->smcf->secret);
+    secret.data = so->smcf->secret;
+
+    rc = ngx_scep_envelope_key(&secret, &so->recipient->encrypted_key,
+                               unwrapped, key,
+                               EVP_CIPHER_get_key_length(cipher));
+    if (rc == NGX_OK) {
+        rc = ngx_scep_envelope_open(so->op->pool, cipher, &so->message, key,
+                                    &so->plaintext);
+    }
+
+    OPENSSL_cleanse(key, sizeof(key));
+
+    if (rc == NGX_DECLINED) {
+        return ngx_scep_message_refuse(&so->message,
+                                       NGX_SCEP_BAD_MESSAGE_CHECK,
+                                       "the envelope cannot be opened");
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_http_scep_operation_request(ngx_http_scep_operation_t *so)
+{
+    ngx_str_t             text;
+    ngx_scep_fail_info_e  fail_info;
+
+    /* as if it could not be opened: a wrong key often leaves rubbish */
+
+    if (ngx_pki_csr_decode(so->op->pool, &so->plaintext, &so->csr) != NGX_OK)
+    {
+        text.data = (u_char *) so->csr.error;
+        text.len = ngx_strlen(so->csr.error);
+
+        return ngx_http_scep_operation_refuse(so, NGX_SCEP_BAD_MESSAGE_CHECK,
+                                              "the envelope holds no request",
+                                              &text);
+    }
+
+    ngx_str_null(&text);
+
+    if (ngx_pki_profile_check_key(so->slcf->profile, &so->csr, &text)
+        != NGX_OK)
+    {
+        fail_info = (so->csr.key.type == 0) ? NGX_SCEP_BAD_ALG
+                                            : NGX_SCEP_BAD_REQUEST;
+
+        return ngx_http_scep_operation_refuse(so, fail_info,
+                                              "the key is not allowed", &text);
+    }
+
+    if (ngx_pki_csr_verify(&so->csr) != NGX_OK) {
+        return ngx_scep_message_refuse(&so->message,
+                                       NGX_SCEP_BAD_MESSAGE_CHECK,
+                                       "the request's own signature is wrong");
+    }
+
+    return ngx_http_scep_operation_authorize(so);
+}
+
+
+static ngx_int_t
+ngx_http_scep_operation_refuse(ngx_http_scep_operation_t *so,
+    ngx_scep_fail_info_e fail_info, const char *error, ngx_str_t *detail)
+{
+    u_char  *p;
+    size_t   size;
+
+    size = ngx_strlen(error) + detail->len + sizeof(": ");
+
+    p = ngx_pnalloc(so->op->pool, size);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_snprintf(p, size, "%s: %V%Z", error, detail);
+
+    return ngx_scep_message_refuse(&so->message, fail_info, (char *) p);
+}
+
+
+static ngx_int_t
+ngx_http_scep_operation_authorize(ngx_http_scep_operation_t *so)
+{
+    ngx_http_request_t           *r;
+    ngx_http_pki_ctx_t           *ctx;
+    ngx_scep_challenge_result_e   result;
+
+    result = ngx_scep_challenge_check(so->slcf->challenge,
+                                      &so->csr.challenge);
+
+    r = ngx_http_pki_op_request(so->op);
+
+    if (r != NULL) {
+        ctx = ngx_http_pki_get_ctx(r);
+
+        if (ctx != NULL) {
+            ctx->scep_challenge_result = *ngx_scep_challenge_name(result);
+        }
+    }
+
+    switch (result) {
+
+    case NGX_SCEP_CHALLENGE_ACCEPTED:
+    case NGX_SCEP_CHALLENGE_NONE:
+        return NGX_OK;
+
+    case NGX_SCEP_CHALLENGE_MISSING:
+        return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_REQUEST,
+                                       "there is no challenge");
+
+    default: /* NGX_SCEP_CHALLENGE_WRONG */
+        return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_REQUEST,
+                                       "the challenge is wrong");
+    }
+}
+
+
+static void
+ngx_http_scep_operation_issue(ngx_http_scep_operation_t *so)
+{
+    ngx_pki_issue_t  *issue;
+
+    ngx_pki_op_action(so->op, "issuing a certificate by scep");
+
+    issue = &so->issue;
+
+    issue->op = so->op;
+    issue->authority = so->slcf->authority;
+    issue->profile = so->slcf->profile;
+    issue->csr = &so->csr;
+    issue->source = ngx_http_scep_source;
+    issue->requester = so->op->client;
+    issue->transaction = so->message.transaction;
+    issue->handler = ngx_http_scep_operation_find_handler;
+    issue->data = so;
+
+    ngx_pki_issue_find(issue);
+}
+
+
+static void
+ngx_http_scep_operation_find_handler(ngx_pki_issue_t *issue)
+{
+    issue->handler = ngx_http_scep_operation_issue_handler;
+
+    if (issue->result != NGX_PKI_ISSUE_OK) {
+        ngx_http_scep_operation_issue_handler(issue);
+        return;
+    }
+
+    ngx_pki_issue_start(issue);
+}
+
+
+static void
+ngx_http_scep_operation_issue_handler(ngx_pki_issue_t *issue)
+{
+    ngx_http_request_t         *r;
+    ngx_http_scep_operation_t  *so;
+
+    so = issue->data;
+
+    r = ngx_http_pki_op_request(so->op);
+
+    if (r != NULL) {
+        ngx_http_scep_operation_set_issue(r, so);
+    }
+
+    switch (issue->result) {
+
+    case NGX_PKI_ISSUE_OK:
+    case NGX_PKI_ISSUE_EXISTING:
+        ngx_http_scep_reply_success(so);
+        return;
+
+    case NGX_PKI_ISSUE_REFUSED:
+        ngx_log_error(NGX_LOG_INFO, so->op->log, 0,
+                      "certificate refused: %V", &issue->error);
+
+        ngx_http_scep_reply_failure(so, issue->fail_info);
+        return;
+
+    default: /* NGX_PKI_ISSUE_UNAVAILABLE: logged where it happened */
+        ngx_http_scep_reply_failure(so, NGX_SCEP_BAD_REQUEST);
+        return;
+    }
+}
+
+
+static void
+ngx_http_scep_operation_set_message(ngx_http_request_t *r,
+    ngx_scep_message_t *m)
+{
+    ngx_http_pki_ctx_t  *ctx;
+
+    ctx = ngx_http_pki_get_ctx(r);
+
+    if (ctx == NULL) {
+        return;
+    }
+
+    /* PrintableString has no character that could do harm in a log */
+
+    ngx_http_pki_set(r, &ctx->scep_transaction_id, &m->transaction);
+
+    switch (m->type) {
+
+    case NGX_SCEP_RENEWAL_REQ:
+        ngx_str_set(&ctx->scep_message_type, "RenewalReq");
+        break;
+
+    case NGX_SCEP_PKCS_REQ:
+        ngx_str_set(&ctx->scep_message_type, "PKCSReq");
+        break;
+
+    case NGX_SCEP_CERT_POLL:
+        ngx_str_set(&ctx->scep_message_type, "CertPoll");
+        break;
+
+    case NGX_SCEP_GET_CERT:
+        ngx_str_set(&ctx->scep_message_type, "GetCert");
+        break;
+
+    case NGX_SCEP_GET_CRL:
+        ngx_str_set(&ctx->scep_message_type, "GetCRL");
+        break;
+
+    default:
+        break;
+    }
+}
+
+
+static void
+ngx_http_scep_operation_set_issue(ngx_http_request_t *r,
+    ngx_http_scep_operation_t *so)
+{
+    ngx_pki_issue_t     *issue;
+    ngx_http_pki_ctx_t  *ctx;
+
+    ctx = ngx_http_pki_get_ctx(r);
+
+    if (ctx == NULL) {
+        return;
+    }
+
+    issue = &so->issue;
+
+    ngx_http_pki_set(r, &ctx->profile,
+                     ngx_pki_profile_name(so->slcf->profile));
+    ngx_http_pki_set_time(r, &ctx->sign_time, issue->sign_time);
+    ngx_http_pki_set_time(r, &ctx->store_time, issue->store_time);
+
+    if (issue->result == NGX_PKI_ISSUE_OK
+        || issue->result == NGX_PKI_ISSUE_EXISTING)
+    {
+        ngx_http_pki_set(r, &ctx->serial, &issue->record.serial);
+        ngx_http_pki_set(r, &ctx->subject, &issue->record.subject);
+    }
+}
+
+
+/* The work goes on: what it makes is recorded, and is there for the retry. */
+
+static void
+ngx_http_scep_operation_expire(ngx_pki_op_t *op)
+{
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    ngx_log_error(NGX_LOG_WARN, op->log, 0,
+                  "scep request is not answered in time");
+
+    r = ngx_http_pki_op_request(op);
+
+    rc = ngx_http_pki_unavailable(r, NGX_HTTP_SCEP_RETRY_AFTER,
+                                  &ngx_http_scep_text_later);
+
+    ngx_http_pki_op_finalize(op, rc);
+}
+
+
+static void
+ngx_http_scep_operation_cleanup(void *data)
+{
+    ngx_http_scep_operation_t *so = data;
+
+    so->smcf->pending--;
+
+    if (so->plaintext.data != NULL) {
+        OPENSSL_cleanse(so->plaintext.data, so->plaintext.len);
+    }
+
+    if (so->csr.challenge.len != 0) {
+        OPENSSL_cleanse(so->csr.challenge.data, so->csr.challenge.len);
+    }
+}

@@ -1,0 +1,63 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ *
+ * A PKIOperation in work: what its two halves share.
+ */
+
+
+#ifndef _NGX_HTTP_SCEP_OPERATION_H_INCLUDED_
+#define _NGX_HTTP_SCEP_OPERATION_H_INCLUDED_
+
+
+#include "ngx_http_scep_module.h"
+#include "ngx_pki_csr.h"
+#include "ngx_pki_issue.h"
+#include "ngx_scep_reply.h"
+
+
+/* lies in the pool of its operation */
+
+typedef struct {
+    ngx_pki_op_t               *op;
+    ngx_http_scep_main_conf_t  *smcf;
+    ngx_http_scep_loc_conf_t   *slcf;
+
+    ngx_scep_message_t          message;
+    ngx_scep_certificate_t      ca;
+    ngx_scep_signer_t           signer;
+    ngx_scep_recipient_t       *recipient;
+    ngx_scep_digest_e           oaep;        /* NGX_SCEP_DIGESTS: PKCS#1 */
+    ngx_scep_cipher_e           cipher;
+
+    ngx_str_t                   plaintext;   /* of the envelope: a secret */
+    ngx_pki_csr_t               csr;
+    ngx_pki_issue_t             issue;
+
+    ngx_scep_reply_t            reply;
+    ngx_pki_key_job_t           job;
+    u_char                      digest[EVP_MAX_MD_SIZE];
+} ngx_http_scep_operation_t;
+
+
+/*
+ * The ends.  Each answers the client, if it is still there, and destroys the
+ * operation, now or when the answer is signed: to be called last.
+ */
+
+/* With the certificate of so->issue. */
+void ngx_http_scep_reply_success(ngx_http_scep_operation_t *so);
+
+/* With a FAILURE; the reason is logged by the caller. */
+void ngx_http_scep_reply_failure(ngx_http_scep_operation_t *so,
+    ngx_scep_fail_info_e fail_info);
+
+/* As so->message says: with a FAILURE, or by HTTP if its transaction is not
+ * known. */
+void ngx_http_scep_reply_refuse(ngx_http_scep_operation_t *so);
+
+/* With 503: something here does not work. */
+void ngx_http_scep_reply_error(ngx_http_scep_operation_t *so);
+
+
+#endif /* _NGX_HTTP_SCEP_OPERATION_H_INCLUDED_ */

@@ -1,0 +1,44 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ *
+ * Challenges: who may have a certificate.  Now only static secrets.
+ */
+
+
+#ifndef _NGX_SCEP_CHALLENGE_H_INCLUDED_
+#define _NGX_SCEP_CHALLENGE_H_INCLUDED_
+
+
+#include "ngx_pki.h"
+
+
+typedef struct {
+    ngx_array_t                secrets;      /* of SHA-256, 32 octets each */
+    unsigned                   insecure:1;   /* "none insecure" */
+} ngx_scep_challenge_t;
+
+
+typedef enum {
+    NGX_SCEP_CHALLENGE_ACCEPTED = 0,
+    NGX_SCEP_CHALLENGE_NONE,                 /* none is asked for */
+    NGX_SCEP_CHALLENGE_MISSING,
+    NGX_SCEP_CHALLENGE_WRONG
+} ngx_scep_challenge_result_e;
+
+
+/*
+ * The directive "scep_challenge": adds one to *conf, which is made if it is
+ * NULL.  NGX_CONF_OK, NGX_CONF_ERROR (logged) or what is wrong.
+ */
+char *ngx_scep_challenge_add(ngx_conf_t *cf, ngx_scep_challenge_t **conf);
+
+/* Compares with every secret, in the same time whichever it is. */
+ngx_scep_challenge_result_e ngx_scep_challenge_check(
+    ngx_scep_challenge_t *conf, ngx_str_t *challenge);
+
+/* The names: "accepted", "none", "missing", "wrong". */
+ngx_str_t *ngx_scep_challenge_name(ngx_scep_challenge_result_e result);
+
+
+#endif /* _NGX_SCEP_CHALLENGE_H_INCLUDED_ */
