@@ -1,0 +1,515 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ *
+ * Setters of directives.
+ */
+
+
+#include "ngx_http_ocsp_conf.h"
+
+
+#define NGX_HTTP_OCSP_SIGNER_MIN   5         /* seconds */
+#define NGX_HTTP_OCSP_REQUESTS     100
+#define NGX_HTTP_CRL_REFRESH_MIN   10        /* msec */
+
+
+typedef struct {
+    ngx_str_t                  name;
+    ngx_pki_status_e           status;
+} ngx_http_ocsp_validity_t;
+
+
+static char *ngx_http_ocsp_signer_parameter(ngx_ocsp_delegate_spec_t *spec,
+    ngx_str_t *value);
+static char *ngx_http_ocsp_enum(ngx_conf_t *cf, ngx_conf_enum_t *values,
+    const char *expected, ngx_uint_t *field);
+static char *ngx_http_ocsp_set_handler(ngx_conf_t *cf,
+    ngx_http_handler_pt handler);
+static ngx_uint_t ngx_http_ocsp_parameter(ngx_str_t *param, ngx_str_t *name,
+    ngx_str_t *value);
+static ngx_int_t ngx_http_ocsp_seconds(ngx_str_t *value);
+static char *ngx_http_ocsp_invalid(ngx_conf_t *cf, ngx_str_t *value,
+    const char *expected);
+
+
+static ngx_conf_enum_t  ngx_http_ocsp_unknowns[] = {
+    { ngx_string("unauthorized"), NGX_OCSP_UNKNOWN_UNAUTHORIZED },
+    { ngx_string("unknown"), NGX_OCSP_UNKNOWN_UNKNOWN },
+    { ngx_string("revoked"), NGX_OCSP_UNKNOWN_REVOKED },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_ocsp_on_errors[] = {
+    { ngx_string("stale"), NGX_OCSP_ON_ERROR_STALE },
+    { ngx_string("try_later"), NGX_OCSP_ON_ERROR_TRY_LATER },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_http_ocsp_validity_t  ngx_http_ocsp_validities[] = {
+    { ngx_string("good="), NGX_PKI_STATUS_GOOD },
+    { ngx_string("hold="), NGX_PKI_STATUS_HOLD },
+    { ngx_string("revoked="), NGX_PKI_STATUS_REVOKED },
+    { ngx_string("unknown="), NGX_PKI_STATUS_UNKNOWN },
+    { ngx_null_string, 0 }
+};
+
+
+char *
+ngx_http_ocsp_responder(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ocsp_loc_conf_t  *olcf = conf;
+
+    ngx_str_t                 *value, *name;
+    ngx_uint_t                 i;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (olcf->authorities != NULL) {
+        return "is duplicate";
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->named
+#if (NGX_PCRE)
+        || clcf->regex
+#endif
+       )
+    {
+        return "cannot be used in a location that is given by a regular "
+               "expression or is named: a GET carries the request in what "
+               "follows the location's name";
+    }
+
+    value = cf->args->elts;
+
+    olcf->authorities = ngx_array_create(cf->pool, cf->args->nelts - 1,
+                                         sizeof(ngx_str_t));
+    if (olcf->authorities == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        name = ngx_array_push(olcf->authorities);
+        if (name == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *name = value[i];
+    }
+
+    return ngx_http_ocsp_set_handler(cf, ngx_http_ocsp_handler);
+}
+
+
+char *
+ngx_http_ocsp_signer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ocsp_loc_conf_t  *olcf = conf;
+
+    char        *expected;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (olcf->delegate.validity != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_pki_str_eq(&value[1], "authority")
+        || ngx_pki_str_eq(&value[1], "file"))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"ocsp_signer %V\" is not available in this "
+                           "version, use \"ocsp_signer auto\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (!ngx_pki_str_eq(&value[1], "auto")) {
+        return ngx_http_ocsp_invalid(cf, &value[1], "\"auto\"");
+    }
+
+    ngx_http_ocsp_default_signer(&olcf->delegate);
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        expected = ngx_http_ocsp_signer_parameter(&olcf->delegate, &value[i]);
+
+        if (expected != NULL) {
+            return ngx_http_ocsp_invalid(cf, &value[i], expected);
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* NULL, or what would be right */
+
+static char *
+ngx_http_ocsp_signer_parameter(ngx_ocsp_delegate_spec_t *spec,
+    ngx_str_t *value)
+{
+    ngx_str_t            name, text;
+    ngx_pki_key_spec_t  *key;
+
+    ngx_str_set(&name, "key=");
+
+    if (ngx_http_ocsp_parameter(value, &name, &text)) {
+        key = &spec->key;
+
+        if (ngx_pki_key_parse_spec(&text, key) == NULL && !key->hsm
+            && ((key->type == NGX_PKI_KEY_EC && key->bits <= 384)
+                || (key->type == NGX_PKI_KEY_RSA && key->bits == 2048)))
+        {
+            return NULL;
+        }
+
+        return "\"key=ec:P-256\", \"key=ec:P-384\" or \"key=rsa:2048\"";
+    }
+
+    ngx_str_set(&name, "validity=");
+
+    if (ngx_http_ocsp_parameter(value, &name, &text)) {
+        spec->validity = ngx_http_ocsp_seconds(&text);
+
+        if (spec->validity >= NGX_HTTP_OCSP_SIGNER_MIN) {
+            return NULL;
+        }
+
+        return "a time of at least 5 seconds, e.g. \"validity=24h\"";
+    }
+
+    return "\"key=\" or \"validity=\"";
+}
+
+
+char *
+ngx_http_ocsp_validity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ocsp_loc_conf_t  *olcf = conf;
+
+    ngx_int_t                  seconds;
+    ngx_str_t                 *value, text;
+    ngx_uint_t                 i;
+    ngx_http_ocsp_validity_t  *v;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        for (v = ngx_http_ocsp_validities; v->name.len != 0; v++) {
+            if (ngx_http_ocsp_parameter(&value[i], &v->name, &text)) {
+                break;
+            }
+        }
+
+        if (v->name.len == 0) {
+            return ngx_http_ocsp_invalid(cf, &value[i], "\"good=\", \"hold=\""
+                                         ", \"revoked=\" or \"unknown=\"");
+        }
+
+        if (olcf->policy.validity[v->status] != NGX_CONF_UNSET) {
+            return "is duplicate";
+        }
+
+        seconds = ngx_http_ocsp_seconds(&text);
+
+        if (seconds <= 0) {
+            return ngx_http_ocsp_invalid(cf, &value[i],
+                                         "a time, e.g. \"good=10m\"");
+        }
+
+        olcf->policy.validity[v->status] = seconds;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_ocsp_unknown(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ocsp_loc_conf_t  *olcf = conf;
+
+    return ngx_http_ocsp_enum(cf, ngx_http_ocsp_unknowns, "\"unauthorized\", "
+                              "\"unknown\" or \"revoked\"",
+                              &olcf->policy.unknown);
+}
+
+
+char *
+ngx_http_ocsp_on_error(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ocsp_loc_conf_t  *olcf = conf;
+
+    return ngx_http_ocsp_enum(cf, ngx_http_ocsp_on_errors,
+                              "\"stale\" or \"try_later\"",
+                              &olcf->policy.on_error);
+}
+
+
+static char *
+ngx_http_ocsp_enum(ngx_conf_t *cf, ngx_conf_enum_t *values,
+    const char *expected, ngx_uint_t *field)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (*field != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 0; values[i].name.len != 0; i++) {
+
+        if (values[i].name.len == value[1].len
+            && ngx_memcmp(values[i].name.data, value[1].data, value[1].len)
+               == 0)
+        {
+            *field = values[i].value;
+            return NGX_CONF_OK;
+        }
+    }
+
+    return ngx_http_ocsp_invalid(cf, &value[1], expected);
+}
+
+
+char *
+ngx_http_ocsp_max_requests(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ocsp_loc_conf_t  *olcf = conf;
+
+    ngx_str_t  *value;
+
+    if (olcf->max_requests != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    olcf->max_requests = ngx_atoi(value[1].data, value[1].len);
+
+    if (olcf->max_requests < 1 || olcf->max_requests > NGX_HTTP_OCSP_REQUESTS)
+    {
+        return ngx_http_ocsp_invalid(cf, &value[1], "a number from 1 to 100");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_crl(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ocsp_loc_conf_t  *olcf = conf;
+
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (olcf->crl_authority.len != 0) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    olcf->crl_authority = value[1];
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_pki_str_eq(&value[i], "pem")) {
+            olcf->crl_pem = 1;
+            continue;
+        }
+
+        if (ngx_pki_str_eq(&value[i], "delta")
+            || ngx_strncmp(value[i].data, "shard=", 6) == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\" of \"crl\" is not available in this "
+                               "version", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        return ngx_http_ocsp_invalid(cf, &value[i], "\"pem\"");
+    }
+
+    return ngx_http_ocsp_set_handler(cf, ngx_http_crl_handler);
+}
+
+
+char *
+ngx_http_crl_validity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ocsp_loc_conf_t  *olcf = conf;
+
+    ngx_str_t               *value, name, text;
+    ngx_crl_builder_spec_t  *spec;
+
+    spec = &olcf->crl_spec;
+
+    if (spec->validity != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    spec->validity = ngx_http_ocsp_seconds(&value[1]);
+
+    if (spec->validity <= 0) {
+        return ngx_http_ocsp_invalid(cf, &value[1], "a time, e.g. \"24h\"");
+    }
+
+    if (cf->args->nelts == 2) {
+        spec->overlap = spec->validity / 4;
+        return NGX_CONF_OK;
+    }
+
+    ngx_str_set(&name, "overlap=");
+
+    if (!ngx_http_ocsp_parameter(&value[2], &name, &text)) {
+        return ngx_http_ocsp_invalid(cf, &value[2], "\"overlap=\"");
+    }
+
+    spec->overlap = ngx_http_ocsp_seconds(&text);
+
+    if (spec->overlap < 0 || spec->overlap >= spec->validity) {
+        return ngx_http_ocsp_invalid(cf, &value[2], "a time shorter than the "
+                                     "validity, e.g. \"overlap=6h\"");
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_crl_refresh(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ocsp_loc_conf_t  *olcf = conf;
+
+    ngx_int_t   msec;
+    ngx_str_t  *value;
+
+    if (olcf->crl_spec.refresh != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    msec = ngx_parse_time(&value[1], 0);
+
+    if (msec == NGX_ERROR || msec < NGX_HTTP_CRL_REFRESH_MIN) {
+        return ngx_http_ocsp_invalid(cf, &value[1], "a time of at least 10ms,"
+                                     " e.g. \"1s\"");
+    }
+
+    olcf->crl_spec.refresh = msec;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_pki_certificate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ocsp_loc_conf_t  *olcf = conf;
+
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (olcf->certificate_authority.len != 0) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    olcf->certificate_authority = value[1];
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_pki_str_eq(&value[i], "chain")) {
+            olcf->certificate_chain = 1;
+
+        } else if (i != 2) {
+            return ngx_http_ocsp_invalid(cf, &value[i], "\"chain\"");
+
+        } else if (ngx_pki_str_eq(&value[i], "der")) {
+            olcf->certificate_format = NGX_HTTP_PKI_CERTIFICATE_DER;
+
+        } else if (ngx_pki_str_eq(&value[i], "pem")) {
+            olcf->certificate_format = NGX_HTTP_PKI_CERTIFICATE_PEM;
+
+        } else if (ngx_pki_str_eq(&value[i], "p7c")) {
+            olcf->certificate_format = NGX_HTTP_PKI_CERTIFICATE_P7C;
+
+        } else {
+            return ngx_http_ocsp_invalid(cf, &value[i], "\"der\", \"pem\", "
+                                         "\"p7c\" or \"chain\"");
+        }
+    }
+
+    if (olcf->certificate_chain
+        && olcf->certificate_format == NGX_HTTP_PKI_CERTIFICATE_DER)
+    {
+        return "has \"chain\", which needs \"pem\" or \"p7c\"";
+    }
+
+    return ngx_http_ocsp_set_handler(cf, ngx_http_pki_certificate_handler);
+}
+
+
+static char *
+ngx_http_ocsp_set_handler(ngx_conf_t *cf, ngx_http_handler_pt handler)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler != NULL) {
+        return "cannot share its location with another content handler";
+    }
+
+    clcf->handler = handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_ocsp_parameter(ngx_str_t *param, ngx_str_t *name, ngx_str_t *value)
+{
+    if (param->len < name->len
+        || ngx_memcmp(param->data, name->data, name->len) != 0)
+    {
+        return 0;
+    }
+
+    value->data = param->data + name->len;
+    value->len = param->len - name->len;
+
+    return 1;
+}
+
+
+static ngx_int_t
+ngx_http_ocsp_seconds(ngx_str_t *value)
+{
+    return ngx_parse_time(value, 1);
+}
+
+
+static char *
+ngx_http_ocsp_invalid(ngx_conf_t *cf, ngx_str_t *value, const char *expected)
+{
+    ngx_str_t  *directive;
+
+    directive = cf->args->elts;
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\" in \"%V\": %s would be right",
+                       value, directive, expected);
+
+    return NGX_CONF_ERROR;
+}

@@ -1,0 +1,40 @@
+
+/*
+ * Copyright (C) the ngx_pki authors
+ *
+ * Headers of what may be cached: OCSP responses, CRLs, certificates.
+ */
+
+
+#ifndef _NGX_HTTP_OCSP_HEADERS_H_INCLUDED_
+#define _NGX_HTTP_OCSP_HEADERS_H_INCLUDED_
+
+
+#include "ngx_http_pki_module.h"
+
+
+/*
+ * Cache-Control with this max-age, Expires, Last-Modified and, if "etag" is
+ * not NULL, ETag; the core answers conditional requests then.  NGX_ERROR: no
+ * memory.  "etag" is quoted already and stays as long as the request.
+ */
+ngx_int_t ngx_http_ocsp_headers_cache(ngx_http_request_t *r, time_t max_age,
+    time_t expires, time_t modified, ngx_str_t *etag);
+
+/* Cache-Control: no-store; never 304. */
+ngx_int_t ngx_http_ocsp_headers_no_store(ngx_http_request_t *r);
+
+/* No compression, whatever is configured: what is sent is exactly this. */
+void ngx_http_ocsp_headers_identity(ngx_http_request_t *r);
+
+/* 405 with Allow. */
+ngx_int_t ngx_http_ocsp_headers_not_allowed(ngx_http_request_t *r,
+    ngx_str_t *allow);
+
+/* A quoted strong ETag from SHA-256 of "body" behind a prefix (perhaps empty);
+ * in "pool". */
+ngx_int_t ngx_http_ocsp_headers_etag(ngx_pool_t *pool, ngx_str_t *prefix,
+    ngx_str_t *body, ngx_str_t *etag);
+
+
+#endif /* _NGX_HTTP_OCSP_HEADERS_H_INCLUDED_ */
