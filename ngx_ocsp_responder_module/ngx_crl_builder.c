@@ -20,6 +20,7 @@ typedef struct {
     ngx_pki_op_t              *op;
     ngx_crl_builder_t         *builder;
     ngx_atomic_uint_t          revocations;
+    uint64_t                   collected;    /* when, msec */
     ngx_crl_t                  crl;
     ngx_str_t                  tbs;
     ngx_pki_key_job_t          sign;
@@ -31,18 +32,22 @@ typedef struct {
 static void ngx_crl_builder_timer_handler(ngx_event_t *ev);
 static ngx_uint_t ngx_crl_builder_is_due(ngx_crl_builder_t *builder);
 static void ngx_crl_builder_build(ngx_crl_builder_t *builder, ngx_log_t *log);
+static void ngx_crl_builder_lock(ngx_crl_builder_job_t *job);
+static void ngx_crl_builder_forget_handler(ngx_pki_store_job_t *store);
 static void ngx_crl_builder_lock_handler(ngx_pki_store_job_t *store);
 static void ngx_crl_builder_load_handler(ngx_pki_store_job_t *store);
 static ngx_uint_t ngx_crl_builder_is_done(ngx_crl_builder_job_t *job);
 static void ngx_crl_builder_collect(ngx_crl_builder_job_t *job);
 static void ngx_crl_builder_revoked_handler(ngx_pki_store_job_t *store);
 static ngx_int_t ngx_crl_builder_encode(ngx_crl_builder_job_t *job);
-static uint64_t ngx_crl_builder_number(uint64_t previous);
+static uint64_t ngx_crl_builder_number(ngx_crl_builder_job_t *job);
+static uint64_t ngx_crl_builder_msec(void);
 static void ngx_crl_builder_sign(ngx_crl_builder_job_t *job);
 static void ngx_crl_builder_sign_handler(ngx_pki_key_job_t *sign);
 static void ngx_crl_builder_publish_handler(ngx_pki_store_job_t *store);
 static void ngx_crl_builder_unlock(ngx_crl_builder_job_t *job, ngx_int_t rc);
 static void ngx_crl_builder_unlock_handler(ngx_pki_store_job_t *store);
+static void ngx_crl_builder_remember(ngx_crl_builder_job_t *job);
 static void ngx_crl_builder_done(ngx_crl_builder_job_t *job, ngx_int_t rc);
 static void ngx_crl_builder_schedule(ngx_crl_builder_job_t *job);
 static void ngx_crl_builder_failed(ngx_crl_builder_job_t *job);
@@ -116,8 +121,8 @@ ngx_crl_builder_is_due(ngx_crl_builder_t *builder)
         return 0;
     }
 
-    if (builder->noticed == 0 || builder->noticed > now) {
-        builder->noticed = now;
+    if (builder->noticed == 0 || builder->noticed > ngx_crl_builder_msec()) {
+        builder->noticed = ngx_crl_builder_msec();
         builder->seen = a->store.slot->revocations;
     }
 
@@ -155,12 +160,47 @@ ngx_crl_builder_build(ngx_crl_builder_t *builder, ngx_log_t *log)
     job->store.op = op;
     job->store.store = &builder->authority->store;
     job->store.data = job;
-    job->store.handler = ngx_crl_builder_lock_handler;
 
     builder->building = 1;
 
     /* a worker that quits finishes what it began */
     ngx_pki_op_deadline(op, NGX_CRL_BUILDER_DEADLINE, NULL);
+
+    if (builder->token_len != 0) {
+        job->store.token.data = builder->token;
+        job->store.token.len = builder->token_len;
+        job->store.handler = ngx_crl_builder_forget_handler;
+
+        ngx_pki_store_crl_unlock(&job->store);
+        return;
+    }
+
+    ngx_crl_builder_lock(job);
+}
+
+
+static void
+ngx_crl_builder_forget_handler(ngx_pki_store_job_t *store)
+{
+    ngx_crl_builder_job_t  *job;
+
+    job = store->data;
+
+    if (store->result == NGX_PKI_STORE_UNAVAILABLE) {
+        ngx_crl_builder_done(job, NGX_ERROR);
+        return;
+    }
+
+    job->builder->token_len = 0;
+
+    ngx_crl_builder_lock(job);
+}
+
+
+static void
+ngx_crl_builder_lock(ngx_crl_builder_job_t *job)
+{
+    job->store.handler = ngx_crl_builder_lock_handler;
 
     ngx_pki_store_crl_lock(&job->store);
 }
@@ -186,6 +226,7 @@ ngx_crl_builder_lock_handler(ngx_pki_store_job_t *store)
         return;
 
     default:
+        ngx_crl_builder_remember(job);
         ngx_crl_builder_done(job, NGX_ERROR);
         return;
     }
@@ -227,28 +268,29 @@ ngx_crl_builder_load_handler(ngx_pki_store_job_t *store)
 
 /*
  * Another node may have built the CRL that was due here.  What it says was
- * collected at its thisUpdate or later: it has everything that was noticed
- * here before that second.
+ * collected at the moment that its number names: it has everything that was
+ * noticed here before.  What that node missed in turn it notices itself.
  */
 
 static ngx_uint_t
 ngx_crl_builder_is_done(ngx_crl_builder_job_t *job)
 {
-    time_t              now;
     ngx_crl_t          *crl;
     ngx_crl_builder_t  *builder;
 
     crl = &job->crl;
     builder = job->builder;
-    now = ngx_time();
 
-    if (crl->next_update - builder->spec.overlap <= now) {
+    if (crl->next_update - builder->spec.overlap <= ngx_time()) {
         return 0;
     }
 
     job->revocations = builder->seen;
 
-    if (crl->this_update > builder->noticed && crl->this_update <= now) {
+    if (crl->number / 1000 == (uint64_t) crl->this_update
+        && crl->number > builder->noticed
+        && crl->number <= ngx_crl_builder_msec())
+    {
         return 1;
     }
 
@@ -266,7 +308,8 @@ ngx_crl_builder_collect(ngx_crl_builder_job_t *job)
     /* read before Redis is asked: what comes later makes the next one due */
 
     job->revocations = job->builder->authority->store.slot->revocations;
-    job->crl.this_update = ngx_time();
+    job->collected = ngx_crl_builder_msec();
+    job->crl.this_update = (time_t) (job->collected / 1000);
 
     store->handler = ngx_crl_builder_revoked_handler;
 
@@ -305,8 +348,7 @@ ngx_crl_builder_encode(ngx_crl_builder_job_t *job)
     crl->algorithm = ngx_pki_key_algorithm(a->key->spec.type, a->md);
     crl->issuer = &a->issuer;
     crl->aki = &a->aki;
-    crl->number = ngx_crl_builder_number(ngx_max(crl->number,
-                                                 job->store.crl_number));
+    crl->number = ngx_crl_builder_number(job);
     crl->next_update = ngx_min(crl->this_update + job->builder->spec.validity,
                                a->not_after);
     crl->revoked = job->store.records;
@@ -335,15 +377,24 @@ ngx_crl_builder_encode(ngx_crl_builder_job_t *job)
  */
 
 static uint64_t
-ngx_crl_builder_number(uint64_t previous)
+ngx_crl_builder_number(ngx_crl_builder_job_t *job)
 {
-    uint64_t     now;
+    uint64_t  previous;
+
+    previous = ngx_max(job->crl.number, job->store.crl_number);
+
+    return ngx_max(previous + 1, job->collected);
+}
+
+
+static uint64_t
+ngx_crl_builder_msec(void)
+{
     ngx_time_t  *tp;
 
     tp = ngx_timeofday();
-    now = (uint64_t) tp->sec * 1000 + tp->msec;
 
-    return ngx_max(previous + 1, now);
+    return (uint64_t) tp->sec * 1000 + tp->msec;
 }
 
 
@@ -447,8 +498,6 @@ ngx_crl_builder_unlock(ngx_crl_builder_job_t *job, ngx_int_t rc)
 }
 
 
-/* if it cannot be unlocked now, the lock ends by itself */
-
 static void
 ngx_crl_builder_unlock_handler(ngx_pki_store_job_t *store)
 {
@@ -456,7 +505,34 @@ ngx_crl_builder_unlock_handler(ngx_pki_store_job_t *store)
 
     job = store->data;
 
+    if (store->result == NGX_PKI_STORE_UNAVAILABLE) {
+        ngx_crl_builder_remember(job);
+    }
+
     ngx_crl_builder_done(job, job->rc);
+}
+
+
+/*
+ * Without an answer the lock may be held all the same, and nobody could build
+ * before it ends by itself: it is given back when Redis answers again.
+ */
+
+static void
+ngx_crl_builder_remember(ngx_crl_builder_job_t *job)
+{
+    ngx_str_t          *token;
+    ngx_crl_builder_t  *builder;
+
+    builder = job->builder;
+    token = &job->store.token;
+
+    if (token->len > NGX_CRL_BUILDER_TOKEN_LEN) {
+        return;
+    }
+
+    ngx_memcpy(builder->token, token->data, token->len);
+    builder->token_len = token->len;
 }
 
 

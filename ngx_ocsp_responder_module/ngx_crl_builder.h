@@ -16,6 +16,9 @@
 #include "ngx_pki_authority.h"
 
 
+#define NGX_CRL_BUILDER_TOKEN_LEN  64
+
+
 typedef struct {
     time_t                     validity;
     time_t                     overlap;
@@ -33,11 +36,15 @@ typedef struct {
     ngx_event_t                timer;        /* cancelable */
     ngx_atomic_uint_t          revocations;  /* of the zone, in the CRL */
     time_t                     due;          /* 0: nothing is known yet */
-    time_t                     noticed;      /* that one is due; 0: not yet */
+    uint64_t                   noticed;      /* that one is due, msec; or 0 */
     ngx_atomic_uint_t          seen;         /* revocations by then */
     time_t                     retry_at;
     time_t                     backoff;
     unsigned                   building:1;
+
+    /* of a lock that Redis may hold for us although it did not say so */
+    u_char                     token[NGX_CRL_BUILDER_TOKEN_LEN];
+    size_t                     token_len;
 } ngx_crl_builder_t;
 
 

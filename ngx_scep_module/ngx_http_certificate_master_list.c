@@ -335,7 +335,7 @@ ngx_http_certificate_master_list_page(
 }
 
 
-/* "stop" is the last record looked at if the page is not looked at to its end */
+/* "stop": the last record looked at, if the page is not looked at to its end */
 
 static ngx_int_t
 ngx_http_certificate_master_list_records(

@@ -15,6 +15,8 @@
 
 
 static void ngx_pki_authority_timer_handler(ngx_event_t *ev);
+static void ngx_pki_authority_schedule(ngx_pki_authority_t *a,
+    ngx_msec_t delay);
 static ngx_int_t ngx_pki_authority_register(ngx_pki_authority_t *a,
     ngx_log_t *log);
 static void ngx_pki_authority_register_handler(ngx_pki_store_job_t *job);
@@ -95,7 +97,6 @@ ngx_pki_authority_trouble(ngx_pki_authority_t *a)
 static void
 ngx_pki_authority_timer_handler(ngx_event_t *ev)
 {
-    ngx_msec_t            next;
     ngx_pki_authority_t  *a;
 
     a = ev->data;
@@ -104,9 +105,6 @@ ngx_pki_authority_timer_handler(ngx_event_t *ev)
         return;
     }
 
-    next = ngx_pki_authority_is(a, NGX_PKI_ZONE_READY)
-           ? NGX_PKI_AUTHORITY_AGAIN : NGX_PKI_AUTHORITY_RETRY;
-
     if (a->registration == NULL
         && ngx_pki_authority_register(a, ev->log) != NGX_OK)
     {
@@ -114,7 +112,24 @@ ngx_pki_authority_timer_handler(ngx_event_t *ev)
                       "authority \"%V\": cannot be registered", &a->name);
     }
 
-    ngx_add_timer(ev, next + ngx_random() % (next / 5));
+    /* the answer may set another time */
+
+    ngx_pki_authority_schedule(a, NGX_PKI_AUTHORITY_RETRY);
+}
+
+
+static void
+ngx_pki_authority_schedule(ngx_pki_authority_t *a, ngx_msec_t delay)
+{
+    if (ngx_exiting) {
+        return;
+    }
+
+    if (a->timer.timer_set) {
+        ngx_del_timer(&a->timer);
+    }
+
+    ngx_add_timer(&a->timer, delay + ngx_random() % (delay / 5));
 }
 
 
@@ -176,17 +191,13 @@ ngx_pki_authority_register_handler(ngx_pki_store_job_t *job)
 
                 ngx_log_error(NGX_LOG_NOTICE, job->op->log, 0,
                               "authority is ready");
-
-                /* the usual interval from now on */
-
-                if (a->timer.timer_set) {
-                    ngx_del_timer(&a->timer);
-                    ngx_add_timer(&a->timer, NGX_PKI_AUTHORITY_AGAIN);
-                }
             }
+
+            ngx_pki_authority_schedule(a, NGX_PKI_AUTHORITY_AGAIN);
 
         } else {
             ngx_pki_authority_unhealthy(a, job->op, &job->certificate);
+            ngx_pki_authority_schedule(a, NGX_PKI_AUTHORITY_RETRY);
         }
     }
 

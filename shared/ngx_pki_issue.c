@@ -65,6 +65,8 @@ ngx_pki_issue_start(ngx_pki_issue_t *issue)
     a = issue->authority;
     issue->tries = 0;
 
+    ngx_pki_op_action(issue->op, "applying a profile");
+
     /* nothing is signed that could not be recorded */
 
     if (ngx_pki_issue_prepare(issue) != NGX_OK

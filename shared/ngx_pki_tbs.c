@@ -9,8 +9,11 @@
 
 
 #define NGX_PKI_TBS_VERSION     2            /* v3 */
-#define NGX_PKI_TBS_SERIAL_LEN  16
 #define NGX_PKI_TBS_SHA1_LEN    20
+
+/* 128 random bits behind a first octet that makes it positive */
+
+#define NGX_PKI_TBS_SERIAL_LEN  17
 
 /* Extension { subjectKeyIdentifier, OCTET STRING of 20 octets } */
 
@@ -66,7 +69,7 @@ ngx_pki_tbs_encode(ngx_pool_t *pool, ngx_pki_authority_t *a,
 }
 
 
-/* positive, and of 16 octets always: 126 random bits */
+/* of the same length always */
 
 static ngx_int_t
 ngx_pki_tbs_serial(ngx_pki_serial_t *serial)

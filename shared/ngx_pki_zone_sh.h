@@ -34,7 +34,7 @@ typedef struct {
 
 
 typedef struct {
-    u_char                     seed[8];      /* of the hash */
+    uint64_t                   seed;         /* of the hash */
     uint32_t                  *buckets;      /* index + 1; 0: empty */
     ngx_pki_zone_entry_t      *entries;
     uint32_t                   size;         /* of both */

@@ -15,6 +15,8 @@
 
 #define NGX_PKI_ZONE_SWEEP  1024
 
+#define NGX_PKI_ZONE_PRIME  1099511628211ULL
+
 
 static ngx_pki_zone_entry_t *ngx_pki_zone_find(ngx_pki_zone_sh_t *sh,
     ngx_pki_zone_slot_t *slot, ngx_pki_serial_t *serial);
@@ -53,7 +55,7 @@ ngx_pki_zone_table_init(ngx_pki_zone_table_t *table, void *memory, size_t size)
         return NGX_ERROR;
     }
 
-    if (RAND_bytes(table->seed, sizeof(table->seed)) != 1) {
+    if (RAND_bytes((u_char *) &table->seed, sizeof(table->seed)) != 1) {
         ERR_clear_error();
         return NGX_ERROR;
     }
@@ -399,15 +401,22 @@ ngx_pki_zone_unlink(ngx_pki_zone_table_t *table, uint32_t n)
 }
 
 
+/* FNV-1a over the serial, from a secret start */
+
 static uint32_t *
 ngx_pki_zone_bucket(ngx_pki_zone_table_t *table, ngx_uint_t slot,
     u_char *serial, size_t len)
 {
-    u_char  *p, buf[sizeof(table->seed) + 1 + NGX_PKI_SERIAL_LEN];
+    size_t    i;
+    uint64_t  hash;
 
-    p = ngx_cpymem(buf, table->seed, sizeof(table->seed));
-    *p++ = (u_char) slot;
-    p = ngx_cpymem(p, serial, len);
+    hash = (table->seed ^ slot) * NGX_PKI_ZONE_PRIME;
 
-    return &table->buckets[ngx_murmur_hash2(buf, p - buf) % table->size];
+    for (i = 0; i < len; i++) {
+        hash = (hash ^ serial[i]) * NGX_PKI_ZONE_PRIME;
+    }
+
+    hash ^= hash >> 32;
+
+    return &table->buckets[hash % table->size];
 }

@@ -54,8 +54,13 @@ fuzz_check(ngx_pki_redis_conf_t *conf, ngx_str_t *url)
     if (conf->url.len != url->len
         || conf->host.len == 0 || conf->host.data[conf->host.len] != '\0'
         || ngx_strlen(conf->host.data) != conf->host.len
-        || conf->db > 65535 || conf->password.len != 0
-        || ngx_strlchr(conf->user.data, conf->user.data + conf->user.len, ':')
+        || conf->db > 65535 || conf->password.len != 0)
+    {
+        abort();
+    }
+
+    if (conf->user.len != 0
+        && ngx_strlchr(conf->user.data, conf->user.data + conf->user.len, ':')
            != NULL)
     {
         abort();

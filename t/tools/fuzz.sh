@@ -48,41 +48,56 @@ incs=$(for dir in core event event/modules os/unix http http/modules; do
        done)
 
 mkdir -p "$out/bin"
-failed=
 
-for name in $targets; do
+fuzz_link() {
     # shellcheck disable=SC2086
-    if ! clang $flags $sanitize,fuzzer -Wall -Wno-unused-function \
+    clang $flags $sanitize,fuzzer -Wall -Wno-unused-function \
         $incs -I"$out/obj" -Ishared -Ingx_scep_module \
         -Ingx_ocsp_responder_module -It/fuzz \
-        "t/fuzz/$name.c" $objects $libs -lpthread -ldl \
-        -o "$out/bin/$name" > "$out/bin/$name.log" 2>&1
-    then
-        tail -n 20 "$out/bin/$name.log"
-        failed="$failed $name"
-        continue
-    fi
+        "t/fuzz/$1.c" $objects $libs -lpthread -ldl -o "$out/bin/$1"
+}
 
-    mkdir -p "$out/corpus/$name" "$out/crash/$name" "t/fuzz/seeds/$name"
+fuzz_run() {
+    local seeds=t/fuzz/seeds/$1
 
-    if ASAN_OPTIONS=detect_leaks=1 "$out/bin/$name" -max_total_time="$time" \
+    [ -d "$seeds" ] || seeds=
+
+    # shellcheck disable=SC2086
+    ASAN_OPTIONS=detect_leaks=1 "$out/bin/$1" -max_total_time="$time" \
         -timeout=10 -rss_limit_mb=1024 -max_len=16384 -print_final_stats=1 \
-        -artifact_prefix="$out/crash/$name/" "$out/corpus/$name" \
-        "t/fuzz/seeds/$name" > "$out/bin/$name.log" 2>&1
-    then
-        echo "fuzz: $name:" \
-             "$(sed -n 's/^stat::number_of_executed_units: *//p' \
-                "$out/bin/$name.log") inputs, clean"
-    else
-        grep -nE 'ERROR|SUMMARY|runtime error|Test unit written' \
-            "$out/bin/$name.log" | head -n 10
-        echo "fuzz: $name: FAILED, see $out/bin/$name.log"
-        failed="$failed $name"
-    fi
-done
+        -artifact_prefix="$out/crash/$1/" "$out/corpus/$1" $seeds
+}
 
-if [ -n "$failed" ]; then
-    echo "fuzz: FAILED:$failed"
+fuzz_one() {
+    local name=$1 log=$out/bin/$1.log
+
+    mkdir -p "$out/corpus/$name" "$out/crash/$name"
+
+    if ! fuzz_link "$name" > "$log" 2>&1; then
+        tail -n 20 "$log"
+        echo "fuzz: $name: FAILED, does not compile"
+        return 1
+    fi
+
+    if ! fuzz_run "$name" > "$log" 2>&1; then
+        grep -nE 'ERROR|SUMMARY|runtime error|Test unit written' "$log" \
+            | head -n 10
+        echo "fuzz: $name: FAILED, see $log"
+        return 1
+    fi
+
+    echo "fuzz: $name: $(sed -n 's/^stat::number_of_executed_units: *//p' \
+                         "$log") inputs, clean"
+}
+
+export out time flags sanitize incs objects libs
+export -f fuzz_link fuzz_run fuzz_one
+
+# shellcheck disable=SC2086
+if ! printf '%s\n' $targets \
+    | xargs -P "${JOBS:-2}" -n 1 bash -c 'fuzz_one "$1"' _
+then
+    echo "fuzz: FAILED"
     exit 1
 fi
 
