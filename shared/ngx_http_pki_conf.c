@@ -425,8 +425,6 @@ ngx_http_pki_init_redis_ssl(ngx_conf_t *cf, ngx_http_pki_main_conf_t *pmcf)
             return NGX_ERROR;
         }
 
-        SSL_CTX_set_verify(ssl->ctx, SSL_VERIFY_PEER, NULL);
-
     } else if (ngx_ssl_trusted_certificate(cf, ssl, trusted, 5) != NGX_OK) {
         return NGX_ERROR;
     }

@@ -32,7 +32,7 @@ else
 fi
 
 run="$build redis-server openssl curl strongswan-pki
-     libstrongswan-extra-plugins"
+     libstrongswan-standard-plugins libstrongswan-extra-plugins"
 test="$run perl python3-minimal python3-cryptography python3-asn1crypto
       Test::Nginx"
 lint="$build cppcheck universal-ctags"
