@@ -77,6 +77,7 @@ typedef struct {
     ngx_pki_store_t            store;
     ngx_event_t                timer;        /* of the registration */
     ngx_pki_store_job_t       *registration; /* on its way */
+    unsigned                   silent:1;     /* the last one failed */
     ngx_str_t                  trouble;      /* if unhealthy */
     u_char                     trouble_text[NGX_PKI_ZONE_TEXT_LEN];
 } ngx_pki_authority_t;

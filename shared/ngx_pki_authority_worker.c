@@ -147,6 +147,12 @@ ngx_pki_authority_register(ngx_pki_authority_t *a, ngx_log_t *log)
     op->authority = a->name;
     ngx_pki_op_action(op, "registering the authority");
 
+    /* it is tried again and again: one message an outage */
+
+    if (a->silent) {
+        op->log->log_level = NGX_LOG_CRIT;
+    }
+
     job = ngx_pcalloc(op->pool, sizeof(ngx_pki_store_job_t));
 
     if (job == NULL) {
@@ -177,8 +183,11 @@ ngx_pki_authority_register_handler(ngx_pki_store_job_t *job)
     a = job->data;
 
     a->registration = NULL;
+    a->silent = (job->result != NGX_PKI_STORE_OK);
 
     if (job->result == NGX_PKI_STORE_OK) {
+
+        job->op->log->log_level = a->timer.log->log_level;
 
         if (job->certificate.len == a->der.len
             && ngx_memcmp(job->certificate.data, a->der.data, a->der.len) == 0)

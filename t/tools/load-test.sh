@@ -188,10 +188,24 @@ disturb() {
     "$2"
     wait $pid
 
+    test_that "$1: the load felt it" felt "$1"
     complete "$1" $n "$before"
     test_that "$1: OCSP says good of a sample" ocsp_good "$1"
     test_that "$1: no other alert in the log" log_clean "$from" \
         'exited on signal 9'
+}
+
+# felt NAME: connections broke or requests were retried, in either pass
+felt() {
+    local pass key sum=0
+
+    for pass in send resend; do
+        for key in stale disconnected retries; do
+            sum=$((sum + $(json "$dir/$1.json" $pass $key)))
+        done
+    done
+
+    [ $sum -gt 0 ]
 }
 
 more_than() {
@@ -231,6 +245,7 @@ reload() {
         kill -HUP "$nginx_pid"
     done
 
+    test_that "$name: there were old workers" [ -n "${old// /}" ]
     test_that "$name: old workers are gone within 15 s" \
         wait_for 15 all_gone "$old"
     wait $pid
