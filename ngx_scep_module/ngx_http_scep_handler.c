@@ -20,10 +20,18 @@ typedef struct {
 } ngx_http_scep_args_t;
 
 
+typedef struct {
+    ngx_str_t                  name;
+    ngx_int_t                (*handler)(ngx_http_request_t *r);
+} ngx_http_scep_op_t;
+
+
 static void ngx_http_scep_parse_args(ngx_http_request_t *r,
     ngx_http_scep_args_t *args);
 static void ngx_http_scep_parse_arg(ngx_str_t *arg,
     ngx_http_scep_args_t *args);
+static ngx_int_t ngx_http_scep_run(ngx_http_request_t *r,
+    ngx_http_scep_op_t *op);
 static ngx_int_t ngx_http_scep_get_ca_caps(ngx_http_request_t *r);
 static ngx_int_t ngx_http_scep_get_ca_cert(ngx_http_request_t *r);
 static ngx_int_t ngx_http_scep_pki_operation(ngx_http_request_t *r);
@@ -35,6 +43,14 @@ static ngx_int_t ngx_http_scep_not_allowed(ngx_http_request_t *r,
     const char *allow);
 static ngx_int_t ngx_http_scep_bad_request(ngx_http_request_t *r,
     const char *text);
+
+
+static ngx_http_scep_op_t  ngx_http_scep_ops[] = {
+    { ngx_string("PKIOperation"), ngx_http_scep_pki_operation },
+    { ngx_string("GetCACaps"), ngx_http_scep_get_ca_caps },
+    { ngx_string("GetCACert"), ngx_http_scep_get_ca_cert },
+    { ngx_null_string, NULL }
+};
 
 
 ngx_str_t  ngx_http_scep_type_text = ngx_string("text/plain");
@@ -68,6 +84,7 @@ ngx_int_t
 ngx_http_scep_handler(ngx_http_request_t *r)
 {
     ngx_http_pki_ctx_t        *ctx;
+    ngx_http_scep_op_t        *op;
     ngx_http_scep_args_t       args;
     ngx_http_scep_loc_conf_t  *slcf;
 
@@ -96,19 +113,11 @@ ngx_http_scep_handler(ngx_http_request_t *r)
         ngx_str_set(&args.operation, "PKIOperation");
     }
 
-    if (ngx_pki_str_eq(&args.operation, "PKIOperation")) {
-        ngx_str_set(&ctx->scep_operation, "PKIOperation");
-        return ngx_http_scep_pki_operation(r);
-    }
-
-    if (ngx_pki_str_eq(&args.operation, "GetCACaps")) {
-        ngx_str_set(&ctx->scep_operation, "GetCACaps");
-        return ngx_http_scep_get_ca_caps(r);
-    }
-
-    if (ngx_pki_str_eq(&args.operation, "GetCACert")) {
-        ngx_str_set(&ctx->scep_operation, "GetCACert");
-        return ngx_http_scep_get_ca_cert(r);
+    for (op = ngx_http_scep_ops; op->name.len != 0; op++) {
+        if (ngx_scep_str_eq(&args.operation, &op->name)) {
+            ctx->scep_operation = op->name;
+            return ngx_http_scep_run(r, op);
+        }
     }
 
     return ngx_http_scep_bad_request(r, "unknown operation");
@@ -174,6 +183,29 @@ ngx_http_scep_parse_arg(ngx_str_t *arg, ngx_http_scep_args_t *args)
 
 
 static ngx_int_t
+ngx_http_scep_run(ngx_http_request_t *r, ngx_http_scep_op_t *op)
+{
+    ngx_int_t                  rc;
+    ngx_http_scep_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_scep_module);
+
+    if (ngx_pki_authority_trouble(slcf->authority) == NULL) {
+        return op->handler(r);
+    }
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_pki_unavailable(r, NGX_HTTP_SCEP_RETRY_AFTER,
+                                    &ngx_http_scep_not_ready);
+}
+
+
+static ngx_int_t
 ngx_http_scep_get_ca_caps(ngx_http_request_t *r)
 {
     ngx_int_t  rc;
@@ -209,11 +241,6 @@ ngx_http_scep_get_ca_cert(ngx_http_request_t *r)
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_scep_module);
     a = slcf->authority;
 
-    if (a->der.len == 0) {
-        return ngx_http_pki_unavailable(r, NGX_HTTP_SCEP_RETRY_AFTER,
-                                        &ngx_http_scep_not_ready);
-    }
-
     n = a->chain.nelts;
 
     if (n == 0) {
@@ -246,8 +273,6 @@ ngx_http_scep_get_ca_cert(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_scep_pki_operation(ngx_http_request_t *r)
 {
-    ngx_http_scep_loc_conf_t  *slcf;
-
     /* a HEAD must not do what a GET does here */
 
     if (r->method == NGX_HTTP_HEAD) {
@@ -258,13 +283,6 @@ ngx_http_scep_pki_operation(ngx_http_request_t *r)
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    slcf = ngx_http_get_module_loc_conf(r, ngx_http_scep_module);
-
-    if (ngx_pki_authority_trouble(slcf->authority) != NULL) {
-        return ngx_http_pki_unavailable(r, NGX_HTTP_SCEP_RETRY_AFTER,
-                                        &ngx_http_scep_not_ready);
     }
 
     return ngx_http_pki_read_body(r, NGX_SCEP_MAX_MESSAGE,

@@ -6,17 +6,15 @@
 
 #include "ngx_pki_csr.h"
 #include "ngx_pki_der.h"
+#include "ngx_pki_public_key.h"
 
-#include <openssl/core_names.h>
-#include <openssl/params.h>
 #include <openssl/rsa.h>
 
 
-#define NGX_PKI_CSR_MAX_MODULUS  2048        /* octets */
+#define NGX_PKI_CSR_PSS_SALT      20         /* unless it is said */
+#define NGX_PKI_CSR_MAX_PSS_SALT  2048
 
-#define NGX_PKI_CSR_PSS_SALT     20          /* unless it is said */
-
-#define NGX_PKI_CSR_OID_MGF1     "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08"
+#define NGX_PKI_CSR_OID_MGF1      "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08"
 
 
 typedef struct {
@@ -39,11 +37,6 @@ static ngx_int_t ngx_pki_csr_signature(ngx_pki_csr_t *csr,
 static ngx_int_t ngx_pki_csr_pss_params(ngx_str_t *params,
     ngx_pki_csr_signature_t *s);
 static int ngx_pki_csr_pss_digest(ngx_pki_der_t *der);
-static EVP_PKEY *ngx_pki_csr_public_key(ngx_pki_csr_t *csr);
-static EVP_PKEY *ngx_pki_csr_rsa_key(ngx_pki_csr_t *csr);
-static EVP_PKEY *ngx_pki_csr_ec_key(ngx_pki_csr_t *csr);
-static EVP_PKEY *ngx_pki_csr_key_from_params(const char *type,
-    OSSL_PARAM *params);
 static int ngx_pki_csr_check_signature(ngx_pki_csr_t *csr,
     ngx_pki_csr_signature_t *s, EVP_PKEY *pkey, EVP_MD_CTX *ctx);
 
@@ -87,13 +80,16 @@ ngx_pki_csr_verify(ngx_pki_csr_t *csr)
     int                       rc;
     EVP_PKEY                 *pkey;
     EVP_MD_CTX               *ctx;
+    ngx_pki_spki_t            spki;
     ngx_pki_csr_signature_t   signature;
 
-    if (ngx_pki_csr_signature(csr, &signature) != NGX_OK) {
+    if (ngx_pki_csr_signature(csr, &signature) != NGX_OK
+        || ngx_pki_spki_decode(&csr->spki, &spki) != NGX_OK)
+    {
         return NGX_DECLINED;
     }
 
-    pkey = ngx_pki_csr_public_key(csr);
+    pkey = ngx_pki_public_key(&spki);
     ctx = EVP_MD_CTX_new();
 
     rc = 0;
@@ -198,7 +194,7 @@ ngx_pki_csr_pss_params(ngx_str_t *params, ngx_pki_csr_signature_t *s)
     if (ngx_pki_der_peek(&pss) == ngx_pki_der_explicit(2)
         && (ngx_pki_der_enter(&pss, ngx_pki_der_explicit(2), &field) != NGX_OK
             || ngx_pki_der_get_uint(&field, &s->salt) != NGX_OK
-            || s->salt > NGX_PKI_CSR_MAX_MODULUS
+            || s->salt > NGX_PKI_CSR_MAX_PSS_SALT
             || !ngx_pki_der_end(&field)))
     {
         return NGX_DECLINED;
@@ -242,111 +238,6 @@ ngx_pki_csr_pss_digest(ngx_pki_der_t *der)
     }
 
     return NID_undef;
-}
-
-
-/*
- * Made from its numbers: d2i_PUBKEY() would search through all decoders of
- * OpenSSL 3, which takes several times as long as to verify a signature.
- */
-
-static EVP_PKEY *
-ngx_pki_csr_public_key(ngx_pki_csr_t *csr)
-{
-    switch (csr->key.type) {
-
-    case NGX_PKI_KEY_RSA:
-        return ngx_pki_csr_rsa_key(csr);
-
-    case NGX_PKI_KEY_EC:
-        return ngx_pki_csr_ec_key(csr);
-
-    case NGX_PKI_KEY_ED25519:
-        return EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL,
-                                           csr->public_key.data,
-                                           csr->public_key.len);
-
-    default:
-        return NULL;
-    }
-}
-
-
-static EVP_PKEY *
-ngx_pki_csr_rsa_key(ngx_pki_csr_t *csr)
-{
-    u_char       n[NGX_PKI_CSR_MAX_MODULUS];
-    size_t       i, len;
-    uint64_t     e;
-    OSSL_PARAM   params[3];
-
-    len = csr->modulus.len;
-
-    if (len > NGX_PKI_CSR_MAX_MODULUS || csr->exponent == 0) {
-        return NULL;
-    }
-
-    /* OSSL_PARAM wants the order of octets of this machine */
-
-    for (i = 0; i < len; i++) {
-#if (NGX_HAVE_LITTLE_ENDIAN)
-        n[i] = csr->modulus.data[len - 1 - i];
-#else
-        n[i] = csr->modulus.data[i];
-#endif
-    }
-
-    e = csr->exponent;
-
-    params[0] = OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, n, len);
-    params[1] = OSSL_PARAM_construct_uint64(OSSL_PKEY_PARAM_RSA_E, &e);
-    params[2] = OSSL_PARAM_construct_end();
-
-    return ngx_pki_csr_key_from_params("RSA", params);
-}
-
-
-static EVP_PKEY *
-ngx_pki_csr_ec_key(ngx_pki_csr_t *csr)
-{
-    char        *group;
-    OSSL_PARAM   params[3];
-
-    group = (char *) OBJ_nid2sn(csr->key.nid);
-
-    /* a point that is not on the curve is refused */
-
-    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME,
-                                                 group, 0);
-    params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY,
-                                                  csr->public_key.data,
-                                                  csr->public_key.len);
-    params[2] = OSSL_PARAM_construct_end();
-
-    return ngx_pki_csr_key_from_params("EC", params);
-}
-
-
-static EVP_PKEY *
-ngx_pki_csr_key_from_params(const char *type, OSSL_PARAM *params)
-{
-    EVP_PKEY      *pkey;
-    EVP_PKEY_CTX  *ctx;
-
-    pkey = NULL;
-
-    ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
-
-    if (ctx == NULL
-        || EVP_PKEY_fromdata_init(ctx) != 1
-        || EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
-    {
-        pkey = NULL;
-    }
-
-    EVP_PKEY_CTX_free(ctx);
-
-    return pkey;
 }
 
 

@@ -30,7 +30,7 @@ die() {
 t/tools/deps.sh fresh
 
 mirror=$(apt-get indextargets --format '$(REPO_URI)' \
-         'Created-By: Packages' 'Component: main' 'Label: Debian' | head -n 1)
+         'Created-By: Packages' 'Component: main' 'Label: Debian' | sed -n 1p)
 
 [ -n "$mirror" ] || die "apt knows no mirror of Debian"
 

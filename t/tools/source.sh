@@ -26,7 +26,7 @@ if [ -z "$(found)" ]; then
 
     mirror=$(apt-get indextargets --format '$(REPO_URI)' \
              'Created-By: Packages' 'Component: main' 'Label: Debian' \
-             | head -n 1)
+             | sed -n 1p)
 
     if [ -z "$mirror" ]; then
         echo "source: apt knows no mirror of Debian, set NGX_SRC" >&2
