@@ -9,6 +9,7 @@
 # JOBS=N                 how many suites run at a time
 # T="t/00-load.t ..."    which suites "make test" and "make asan" run
 # FUZZ_TIME=60           seconds for each fuzz target
+# COUNT=10000            enrolments of "make load"
 
 BUILD     ?= build
 NGINX     ?=
@@ -16,6 +17,7 @@ NGX_SRC   ?=
 JOBS      ?= $(shell nproc 2>/dev/null || echo 2)
 T         ?= $(wildcard t/*.t)
 FUZZ_TIME ?= 60
+COUNT     ?= 10000
 DESTDIR   ?=
 
 PKI_NGINX := $(NGINX)
@@ -25,7 +27,8 @@ PKI_NGINX := $(NGINX)
 unexport NGINX
 export BUILD PKI_NGINX NGX_SRC JOBS T FUZZ_TIME DESTDIR
 
-.PHONY: build deps run test asan fuzz bench interop lint install fresh clean
+.PHONY: build deps run test asan fuzz bench load interop lint install fresh \
+        clean
 
 build:
 	@t/tools/deps.sh build
@@ -56,6 +59,11 @@ bench:
 	@t/tools/deps.sh bench
 	@t/tools/build.sh
 	@t/bench/run.sh
+
+load:
+	@t/tools/deps.sh bench
+	@t/tools/build.sh
+	@COUNT=$(COUNT) t/tools/load-test.sh
 
 interop:
 	@t/tools/deps.sh interop

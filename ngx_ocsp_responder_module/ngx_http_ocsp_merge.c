@@ -17,6 +17,8 @@ static char *ngx_http_ocsp_merge_responder(ngx_conf_t *cf,
     ngx_http_ocsp_loc_conf_t *conf);
 static ngx_ocsp_signer_t *ngx_http_ocsp_merge_signer(ngx_conf_t *cf,
     ngx_pki_authority_t *a, ngx_ocsp_delegate_spec_t *spec);
+static ngx_int_t ngx_http_ocsp_check_signer(ngx_conf_t *cf,
+    ngx_ocsp_delegate_spec_t *spec);
 static char *ngx_http_ocsp_merge_crl(ngx_conf_t *cf,
     ngx_http_ocsp_loc_conf_t *conf);
 
@@ -215,6 +217,10 @@ ngx_http_ocsp_merge_signer(ngx_conf_t *cf, ngx_pki_authority_t *a,
         return s[i];
     }
 
+    if (ngx_http_ocsp_check_signer(cf, spec) != NGX_OK) {
+        return NULL;
+    }
+
     signer = ngx_pcalloc(cf->pool, sizeof(ngx_ocsp_signer_t));
     s = ngx_array_push(&omcf->signers);
 
@@ -228,6 +234,34 @@ ngx_http_ocsp_merge_signer(ngx_conf_t *cf, ngx_pki_authority_t *a,
     *s = signer;
 
     return signer;
+}
+
+
+/* finding the primes of an RSA key would stop a worker for a while */
+
+static ngx_int_t
+ngx_http_ocsp_check_signer(ngx_conf_t *cf, ngx_ocsp_delegate_spec_t *spec)
+{
+#if (NGX_THREADS)
+    ngx_http_pki_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_pki_module);
+
+    if (pmcf->thread_pool != NULL) {
+        return NGX_OK;
+    }
+#endif
+
+    if (spec->key.type != NGX_PKI_KEY_RSA) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"ocsp_signer auto key=rsa:%ui\" makes its keys in a "
+                       "thread pool: configure \"pki_thread_pool\", or use an "
+                       "EC key", spec->key.bits);
+
+    return NGX_ERROR;
 }
 
 

@@ -273,9 +273,8 @@ ngx_ocsp_signer_generate(ngx_ocsp_signer_job_t *job)
 
     /* the primes of an RSA key take a while to be found */
 
-    if (job->signer->spec.key.type == NGX_PKI_KEY_RSA
-        && job->signer->authority->key->thread_pool != NULL)
-    {
+    if (job->signer->spec.key.type == NGX_PKI_KEY_RSA) {
+
         if (ngx_ocsp_signer_thread_post(job) != NGX_OK) {
             ngx_ocsp_signer_done(job, NGX_ERROR);
         }

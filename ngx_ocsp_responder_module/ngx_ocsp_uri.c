@@ -149,7 +149,7 @@ ngx_ocsp_uri_double(ngx_pool_t *pool, ngx_str_t *text, ngx_uint_t n,
 
     p = text->data;
     last = text->data + text->len;
-    slash = NULL;
+    slash = text->data;
 
     while (n-- > 0) {
         slash = ngx_strlchr(p, last, '/');

@@ -121,12 +121,17 @@ ngx_pki_authority_scep_trouble(ngx_pki_authority_t *a)
 static ngx_int_t
 ngx_pki_authority_load_key(ngx_conf_t *cf, ngx_pki_authority_t *a)
 {
+    ngx_int_t  certificate;
     ngx_str_t  error;
 
     if (a->key_store) {
         a->key = ngx_pki_key_store_load(cf->pool, &a->key_path, &error);
         goto done;
     }
+
+    /* another node may be making both now, the certificate last */
+
+    certificate = ngx_pki_authority_exists(&a->certificate_file);
 
     if (ngx_pki_authority_exists(&a->key_path) == NGX_DECLINED) {
 
@@ -138,7 +143,7 @@ ngx_pki_authority_load_key(ngx_conf_t *cf, ngx_pki_authority_t *a)
             return NGX_ERROR;
         }
 
-        if (ngx_pki_authority_exists(&a->certificate_file) == NGX_OK) {
+        if (certificate == NGX_OK) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "authority \"%V\": there is a certificate "
                                "\"%V\" but not its key \"%V\"; no new key is "

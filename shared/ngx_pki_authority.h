@@ -78,7 +78,8 @@ typedef struct {
     ngx_event_t                timer;        /* of the registration */
     ngx_pki_store_job_t       *registration; /* on its way */
     unsigned                   silent:1;     /* the last one failed */
-    ngx_str_t                  trouble;      /* if unhealthy */
+    unsigned                   refused:1;    /* with Redis's words */
+    ngx_str_t                  trouble;      /* if unhealthy or refused */
     u_char                     trouble_text[NGX_PKI_ZONE_TEXT_LEN];
 } ngx_pki_authority_t;
 

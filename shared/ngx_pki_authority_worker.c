@@ -20,6 +20,8 @@ static void ngx_pki_authority_schedule(ngx_pki_authority_t *a,
 static ngx_int_t ngx_pki_authority_register(ngx_pki_authority_t *a,
     ngx_log_t *log);
 static void ngx_pki_authority_register_handler(ngx_pki_store_job_t *job);
+static void ngx_pki_authority_refused(ngx_pki_authority_t *a,
+    ngx_str_t *error);
 static void ngx_pki_authority_unhealthy(ngx_pki_authority_t *a,
     ngx_pki_op_t *op, ngx_str_t *registered);
 static ngx_uint_t ngx_pki_authority_is(ngx_pki_authority_t *a,
@@ -83,7 +85,7 @@ ngx_pki_authority_trouble(ngx_pki_authority_t *a)
     }
 
     if (!ngx_pki_authority_is(a, NGX_PKI_ZONE_READY)) {
-        return &ngx_pki_authority_waiting;
+        return a->refused ? &a->trouble : &ngx_pki_authority_waiting;
     }
 
     if (ngx_time() > a->not_after) {
@@ -208,9 +210,28 @@ ngx_pki_authority_register_handler(ngx_pki_store_job_t *job)
             ngx_pki_authority_unhealthy(a, job->op, &job->certificate);
             ngx_pki_authority_schedule(a, NGX_PKI_AUTHORITY_RETRY);
         }
+
+    } else if (job->command.refused) {
+        ngx_pki_authority_refused(a, &job->command.error);
     }
 
     ngx_pki_op_destroy(job->op);
+}
+
+
+/* a replica, or a user without the rights: the connection itself is well */
+
+static void
+ngx_pki_authority_refused(ngx_pki_authority_t *a, ngx_str_t *error)
+{
+    u_char  *p;
+
+    p = ngx_snprintf(a->trouble_text, sizeof(a->trouble_text),
+                     "waiting for redis, which refuses: %V", error);
+
+    a->trouble.data = a->trouble_text;
+    a->trouble.len = p - a->trouble_text;
+    a->refused = 1;
 }
 
 

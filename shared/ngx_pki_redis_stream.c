@@ -22,6 +22,7 @@ static ngx_int_t ngx_pki_redis_stream_wait(ngx_pki_redis_connection_t *rc);
 static void ngx_pki_redis_stream_write_handler(ngx_event_t *wev);
 static ngx_int_t ngx_pki_redis_stream_write(ngx_pki_redis_connection_t *rc);
 static void ngx_pki_redis_stream_read_handler(ngx_event_t *rev);
+static const char *ngx_pki_redis_stream_broken(ngx_pki_redis_connection_t *rc);
 static void ngx_pki_redis_stream_eof(ngx_pki_redis_connection_t *rc);
 static ngx_int_t ngx_pki_redis_stream_feed(ngx_pki_redis_connection_t *rc,
     size_t size);
@@ -383,7 +384,7 @@ ngx_pki_redis_stream_read_handler(ngx_event_t *rev)
 
         if (n < 0) {
             ngx_pki_redis_connection_fail(rc, ngx_pki_redis_stream_errno(c),
-                                          "receiving failed");
+                                          ngx_pki_redis_stream_broken(rc));
             return;
         }
 
@@ -398,6 +399,20 @@ ngx_pki_redis_stream_read_handler(ngx_event_t *rev)
     }
 
     ngx_pki_redis_dispatch(redis);
+}
+
+
+/* in TLS 1.3 a server looks at our certificate after the handshake */
+
+static const char *
+ngx_pki_redis_stream_broken(ngx_pki_redis_connection_t *rc)
+{
+    if (rc->peer.connection->ssl != NULL && rc->state != NGX_PKI_REDIS_UP) {
+        return "TLS: the server does not accept the client certificate, or "
+               "wants one";
+    }
+
+    return "receiving failed";
 }
 
 

@@ -20,9 +20,23 @@
 
 #define NGX_PKI_STORE_MAX_TRIES    4
 
+/*
+ * A worker that has just started is not connected yet.  If another one has
+ * heard of Redis within the last seconds it will be soon: some milliseconds.
+ */
+
+#define NGX_PKI_STORE_HEARD        3
+#define NGX_PKI_STORE_CONNECT      150
+
 
 static ngx_uint_t ngx_pki_store_status_known(ngx_pki_store_job_t *job);
+static ngx_uint_t ngx_pki_store_status_is_down(ngx_pki_store_job_t *job,
+    ngx_str_t *error);
+static ngx_uint_t ngx_pki_store_status_heard(ngx_pki_store_t *store);
+static void ngx_pki_store_status_away(ngx_pki_store_job_t *job,
+    ngx_str_t *error);
 static void ngx_pki_store_status_shed(ngx_pki_store_job_t *job);
+static ngx_uint_t ngx_pki_store_status_tells(ngx_pki_store_t *store);
 static void ngx_pki_store_status_ask(ngx_pki_store_job_t *job);
 static void ngx_pki_store_status_handler(ngx_pki_redis_command_t *cmd);
 static void ngx_pki_store_status_process(ngx_pki_store_job_t *job,
@@ -39,10 +53,17 @@ static void ngx_pki_store_status_done(ngx_pki_store_job_t *job,
 void
 ngx_pki_store_status(ngx_pki_store_job_t *job)
 {
+    ngx_str_t  error;
+
     ngx_pki_store_start(job, "looking up a status");
 
     if (ngx_pki_store_status_known(job)) {
         ngx_pki_store_done(job, NGX_PKI_STORE_OK);
+        return;
+    }
+
+    if (ngx_pki_store_status_is_down(job, &error)) {
+        ngx_pki_store_status_away(job, &error);
         return;
     }
 
@@ -52,7 +73,6 @@ ngx_pki_store_status(ngx_pki_store_job_t *job)
     }
 
     job->store->lookups++;
-    job->repeatable = 1;
 
     ngx_pki_store_status_ask(job);
 }
@@ -85,12 +105,48 @@ ngx_pki_store_status_known(ngx_pki_store_job_t *job)
 }
 
 
+static ngx_uint_t
+ngx_pki_store_status_is_down(ngx_pki_store_job_t *job, ngx_str_t *error)
+{
+    return !ngx_pki_redis_is_up(job->store->redis, error)
+           && !ngx_pki_store_status_heard(job->store);
+}
+
+
+static ngx_uint_t
+ngx_pki_store_status_heard(ngx_pki_store_t *store)
+{
+    time_t  age;
+
+    age = ngx_time() - store->slot->synced_at;
+
+    return age >= 0 && age <= NGX_PKI_STORE_HEARD;
+}
+
+
+/* a certificate that was held before the log had a gap still is */
+
+static void
+ngx_pki_store_status_away(ngx_pki_store_job_t *job, ngx_str_t *error)
+{
+    if (job->status.status == NGX_PKI_STATUS_HOLD) {
+        ngx_pki_store_done(job, NGX_PKI_STORE_OK);
+        return;
+    }
+
+    if (ngx_pki_store_status_tells(job->store)) {
+        ngx_log_error(NGX_LOG_ERR, job->op->log, 0, "redis is down: %V",
+                      error);
+    }
+
+    ngx_pki_store_defer(job, NGX_PKI_STORE_UNAVAILABLE);
+}
+
+
 static void
 ngx_pki_store_status_shed(ngx_pki_store_job_t *job)
 {
-    if (job->store->shed_at != ngx_time()) {
-        job->store->shed_at = ngx_time();
-
+    if (ngx_pki_store_status_tells(job->store)) {
         ngx_log_error(NGX_LOG_WARN, job->op->log, 0,
                       "more than %d lookups are waiting for redis",
                       NGX_PKI_STORE_MAX_LOOKUPS);
@@ -100,11 +156,26 @@ ngx_pki_store_status_shed(ngx_pki_store_job_t *job)
 }
 
 
+/* once a second is enough: clients decide how often it happens */
+
+static ngx_uint_t
+ngx_pki_store_status_tells(ngx_pki_store_t *store)
+{
+    if (store->shed_at == ngx_time()) {
+        return 0;
+    }
+
+    store->shed_at = ngx_time();
+
+    return 1;
+}
+
+
 static void
 ngx_pki_store_status_ask(ngx_pki_store_job_t *job)
 {
     u_char     hex[2 * NGX_PKI_SERIAL_LEN];
-    ngx_str_t  serial;
+    ngx_str_t  serial, error;
 
     serial.data = hex;
     serial.len = ngx_pki_serial_print(hex, &job->serial);
@@ -112,6 +183,12 @@ ngx_pki_store_status_ask(ngx_pki_store_job_t *job)
     ngx_pki_store_eval(job, NGX_PKI_SCRIPT_STATUS, 2, 2);
     ngx_pki_store_key(job, "ca", NULL);
     ngx_pki_store_key(job, "cert:", &serial);
+
+    job->repeatable = ngx_pki_redis_is_up(job->store->redis, &error);
+
+    if (!job->repeatable) {
+        job->command.timeout = NGX_PKI_STORE_CONNECT;
+    }
 
     ngx_pki_store_send(job, ngx_pki_store_status_handler);
 }

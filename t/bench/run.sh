@@ -63,8 +63,8 @@ END
 
 # median FILE: of its lines
 median() {
-    sort -g "$1" | awk '{ v[NR] = $1 }
-                        END { if (NR) print v[int((NR + 1) / 2)]; else print 0 }'
+    sort -g "$1" \
+        | awk '{ v[NR] = $1 } END { print NR ? v[int((NR + 1) / 2)] : 0 }'
 }
 
 # speed ALGORITHM FIELD: operations a second of one core, into $dir/ALGORITHM.*

@@ -7,18 +7,23 @@
 #
 #     scep_craft.py make --ca ca.pem --out m.der [what is to be wrong ...]
 #     scep_craft.py open --ca ca.pem --state m.der.json reply.der
+#     scep_craft.py run
 #
 # "make" writes the message and beside it m.der.json: what is needed to open
 # the answer (the throw-away private key too).  "open" prints one JSON object:
 # status, fail_info, serial, ... and "errors", the violations found; it exits
-# with 1 if there are any, with 2 if the answer is no CertRep at all.
+# with 1 if there are any, with 2 if the answer is no CertRep at all.  "run"
+# does many of these in one process: each line of standard input is a JSON
+# array of arguments, each line of output {"code": 0, "out": "..."}.
 #
 # DER is written and read by hand here: libraries refuse what a test needs.
 
 import argparse
 import base64
 import binascii
+import contextlib
 import hashlib
+import io
 import json
 import os
 import sys
@@ -543,6 +548,8 @@ def command_make(a):
     attributes, txn = make_attributes(a, content, nonce)
     extra = [make_signer(signer, make_name('CN=extra %d' % i), 'sha256',
                          1000 + i) for i in range(a.extra_certs)]
+    extra += [load_cert(f).public_bytes(serialization.Encoding.DER)
+              for f in a.first_cert]
     certs = extra + ([] if a.no_cert else [cert])
     info = make_signer_info(a, signer, cert, attributes)
     message = make_signed(a, content, certs, [info] * a.signers)
@@ -797,6 +804,8 @@ class Reply:
 def command_open(a):
     with open(a.state, encoding='ascii') as f:
         state = json.load(f)
+    if a.cipher:
+        state['cipher'] = a.cipher
     with open(a.reply, 'rb') if a.reply != '-' else sys.stdin.buffer as f:
         data = f.read()
     ca = load_cert(a.ca)
@@ -818,7 +827,22 @@ def command_open(a):
     return 1 if reply.errors else 0
 
 
-def options():
+def command_run():
+    for line in sys.stdin:
+        out = io.StringIO()
+        try:
+            with contextlib.redirect_stdout(out):
+                code = command(options(json.loads(line)))
+        except SystemExit as e:
+            code = e.code
+        except Exception as e:
+            code = 3
+            out.write('%s: %s' % (type(e).__name__, e))
+        print(json.dumps({'code': code, 'out': out.getvalue()}), flush=True)
+    return 0
+
+
+def options(arguments):
     parser = argparse.ArgumentParser(prog='scep_craft.py')
     commands = parser.add_subparsers(dest='command', required=True)
 
@@ -883,6 +907,8 @@ def options():
                    help='the signer certificate has another key')
     m.add_argument('--extra-certs', type=int, default=0,
                    help='put before that of the signer')
+    m.add_argument('--first-cert', action='append', default=[],
+                   help='a file: likewise')
     m.add_argument('--no-cert', action='store_true')
     m.add_argument('--trailing', default='', help='hex')
     m.add_argument('--trailing-csr', default='', help='hex')
@@ -893,17 +919,18 @@ def options():
     o.add_argument('--ca', required=True, help='who answers: CA or RA')
     o.add_argument('--issuer', help='who issues, if another')
     o.add_argument('--state', required=True)
+    o.add_argument('--cipher', choices=CIPHERS,
+                   help='that the answer shall have, if not its own')
     o.add_argument('--cert-out')
     o.add_argument('reply', help='"-": standard input')
-    return parser.parse_args()
+    commands.add_parser('run', help='many of these')
+    return parser.parse_args(arguments)
 
 
-def main():
-    a = options()
-    if a.command == 'make':
-        return command_make(a)
-    return command_open(a)
+def command(a):
+    return {'make': command_make, 'open': command_open,
+            'run': lambda _: command_run()}[a.command](a)
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(command(options(sys.argv[1:])))

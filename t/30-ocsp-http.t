@@ -1,0 +1,595 @@
+# OCSP over HTTP: methods, bodies, the base64 of a GET in all the ways it is
+# seen in, headers for caches.  The rows T and H of RFC 6960, A.1, RFC 5019
+# and RFC 9110; what requests and responses consist of is in 31 and 32.
+
+use lib 't/lib';
+use PKI;
+use PKI::Client;
+use PKI::OCSP;
+
+redis_start();
+http_config(authority('demo', key => 'ec:P-256'),
+            authority('other', key => 'ec:P-256'));
+
+our $locations = <<'END';
+location = /probe  { pki_probe; }
+location = /enroll { enroll demo; enroll_auth none insecure; }
+location /ocsp     { ocsp_responder demo; }
+END
+
+our ($cert, @der);
+
+# The responder is ready, there is a certificate, and a request for it.
+
+sub setup {
+    ocsp_ready() or die "not ready";
+    $cert ||= new_certificate('one') or die 'no certificate';
+    ocsp_defaults(ca => work_file('demo.pem'), cert => $cert);
+    return (ocsp_make({}))[0];
+}
+
+# A request for a certificate that was never issued, whose base64 is like that.
+
+sub like_base64 {
+    my ($pattern) = @_;
+
+    while (1) {
+        my ($der) = ocsp_make({ serial => '01' . join '',
+                                map { sprintf '%02x', rand 256 } 1 .. 15 });
+        return $der if base64($der) =~ $pattern;
+    }
+}
+
+sub get { return (ocsp_parse([ http_get(@_) ]))[0] }
+
+sub is_good {
+    my ($answer, $name) = @_;
+    is($answer->{status} // $answer->{error}, 'good', $name);
+}
+
+run_tests();
+
+__DATA__
+
+=== TEST 1: T1: POST: 200, type, length, DER
+--- config eval
+$::locations
+--- perl
+my $r = ocsp_post('/ocsp', setup());
+
+is($r->{http}, 200, '200');
+is($r->{headers}{'content-type'}, 'application/ocsp-response', 'its type');
+is($r->{headers}{'content-length'}, length $r->{body}, 'its length');
+is($r->{length}, length $r->{body}, 'nothing but the response');
+is_good($r, 'good');
+is($r->{verified}, 1, 'signed');
+
+
+
+=== TEST 2: T2: GET gives the octets of POST
+--- main_config
+thread_pool pki threads=1;
+--- http_config
+pki_thread_pool pki;
+--- config
+location = /probe  { pki_probe; }
+location = /enroll { enroll demo; enroll_auth none insecure; }
+location /ocsp { ocsp_responder demo; ocsp_signer auto key=rsa:2048; }
+--- perl
+my $der = setup();
+
+# PKCS#1 signatures are the same, all times within a second are, too
+
+ok(wait_until(sub {
+    ocsp_post('/ocsp', $der)->{body} eq ocsp_get('/ocsp', $der)->{body};
+}), 'equal');
+
+my $r = ocsp_get('/ocsp', $der);
+is_good($r, 'good');
+is($r->{headers}{'content-type'}, 'application/ocsp-response', 'its type');
+
+
+
+=== TEST 3: T3: + / = in the path, as they are and escaped in either case
+--- config eval
+$::locations
+--- perl
+setup();
+my $text = base64(like_base64(qr{^(?=.*\+)(?!.*//)(?=.*/.*=)}));
+my $lower = escape($text);
+$lower =~ s/(%..)/lc $1/ge;
+(my $half = $text) =~ s/\+/%2B/g;
+
+for ([ raw => $text ], [ escaped => escape($text) ], [ lower => $lower ],
+     [ half => $half ])
+{
+    my ($name, $uri) = @$_;
+    my $r = get("/ocsp/$uri");
+    is($r->{status}, 'unknown', "$name: an answer");
+    is(base64($r->{cert_id} ? pack 'H*', $r->{serial} : ''),
+       base64(pack 'H*', get("/ocsp/$text")->{serial}), "$name: the same");
+}
+
+
+
+=== TEST 4: T4: // inside base64 survives
+--- config eval
+$::locations
+--- perl
+setup();
+
+for my $hex (@{ ocsp_craft(op => 'slashes', n => 6) }) {
+    my $text = base64(pack 'H*', $hex);
+
+    for my $uri ($text, escape($text)) {
+        my $r = get("/ocsp/$uri");
+        is($r->{status}, 'unknown', 'answered');
+        ok(index($hex, $r->{cert_id}) > 0, 'for this certificate');
+    }
+}
+
+
+
+=== TEST 5: T5: superfluous slashes before it
+--- config eval
+$::locations . 'location /with/ { ocsp_responder demo; }'
+--- perl
+my $text = base64(setup());
+
+for ("/ocsp//$text", "/ocsp///$text", "//ocsp/$text", "/with/$text",
+     "/with//$text", "/%6fcsp/$text", "/./ocsp/$text")
+{
+    my ($prefix) = /^(.*)\Q$text/;
+    is_good(get($_), $prefix);
+}
+
+
+
+=== TEST 6: T6: space for +, no padding, base64url, escaped twice
+--- config eval
+$::locations
+--- perl
+setup();
+my $der = like_base64(qr{^(?=.*\+)(?!.*//)(?=.*/).*=});
+my $text = base64($der);
+
+(my $space = $text) =~ s/\+/%20/g;
+(my $bare = $text) =~ s/=//g;
+(my $url = $bare) =~ tr{+/}{-_};
+(my $padded = $text) =~ tr{+/}{-_};
+(my $plus = $text) =~ s/\+/%252B/g;
+
+for ([ space => $space ], [ unpadded => $bare ], [ base64url => $url ],
+     [ 'base64url, padded' => $padded ], [ 'plus twice' => $plus ],
+     [ 'all twice' => escape(escape($text)) ])
+{
+    my ($name, $uri) = @$_;
+    my $r = get("/ocsp/$uri");
+    is($r->{status}, 'unknown', $name);
+    ok(index(unpack('H*', $der), $r->{cert_id} // '?') > 0, "$name: the same");
+}
+
+
+
+=== TEST 7: T7: a slash that a proxy merged is put back, or nothing is answered
+--- config eval
+$::locations . <<'END'
+location /edge/ {
+    proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/ocsp/;
+}
+END
+--- perl
+setup();
+
+my ($repaired, $proxied) = (0, 0);
+
+for my $hex (@{ ocsp_craft(op => 'slashes', n => 20) }) {
+    my $text = base64(pack 'H*', $hex);
+    (my $merged = $text) =~ s{//}{/};
+
+    my $r = get("/ocsp/$merged");
+
+    if ($r->{error} eq 'successful') {
+        $repaired++ if index($hex, $r->{cert_id}) > 0;
+
+    } else {
+        is($r->{error}, 'malformed_request', 'or malformed, if ambiguous');
+        $repaired++;
+    }
+
+    $r = get("/edge/$text");
+    $proxied++ if $r->{error} eq 'successful'
+                  && index($hex, $r->{cert_id}) > 0
+                  || $r->{error} eq 'malformed_request';
+}
+
+is($repaired, 20, 'never another certificate than the one asked for');
+is($proxied, 20, 'nor through a proxy');
+
+my $unambiguous = like_base64(qr{^[^/]*//[^/]*$});
+(my $merged = base64($unambiguous)) =~ s{//}{/};
+my $r = get("/ocsp/$merged");
+is($r->{status}, 'unknown', 'one place only: repaired');
+ok(index(unpack('H*', $unambiguous), $r->{cert_id} // '?') > 0, 'this one');
+
+
+
+=== TEST 8: T8: a GET longer than 255 characters
+--- config eval
+$::locations
+--- perl
+setup();
+my ($der) = ocsp_make({ nonce => '5a' x 128 });
+ok(length base64($der) > 300, 'long');
+my $r = ocsp_get('/ocsp', $der);
+is_good($r, 'good');
+is($r->{extensions}[0]{value}, '048180' . '5a' x 128, 'with its nonce');
+
+
+
+=== TEST 9: T9: a prefix for each issuer, the longest wins; the bare name
+--- config eval
+$::locations . <<'END'
+location /ocsp/other    { ocsp_responder other; }
+location = /exact       { ocsp_responder demo; }
+END
+--- perl
+my $der = setup();
+
+is_good(ocsp_get('/ocsp', $der), 'the shorter one');
+is(ocsp_get('/ocsp/other', $der)->{error}, 'unauthorized', 'the longer one');
+is_good(ocsp_post('/exact', $der), 'an exact one, by POST');
+
+for my $uri ('/ocsp', '/ocsp/', '/exact', '/ocsp?x=y') {
+    my ($status, $headers, $body) = http_get($uri);
+    is($status, 200, "$uri: 200");
+    is($body, "OCSP responder\n", "$uri: one line");
+    is($headers->{'content-type'}, 'text/plain', "$uri: text");
+}
+
+
+
+=== TEST 10: T10: HTTP/1.0 with and without Host
+--- config eval
+$::locations
+--- perl
+my $der = setup();
+my $length = "Content-Length: " . length($der) . "\r\n";
+my $get = 'GET /ocsp/' . escape(base64($der));
+
+for ([ 'POST, no Host' => "POST /ocsp HTTP/1.0\r\n$length\r\n$der" ],
+     [ 'POST, Host' => "POST /ocsp HTTP/1.0\r\nHost: a\r\n$length\r\n$der" ],
+     [ 'POST, close' => "POST /ocsp HTTP/1.0\r\nConnection: close\r\n"
+                        . "$length\r\n$der" ],
+     [ 'GET, no Host' => "$get HTTP/1.0\r\n\r\n" ],
+     [ 'GET, Host' => "$get HTTP/1.0\r\nHost: a\r\n\r\n" ],
+     [ 'GET, close' => "$get HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                       . "\r\n" ])
+{
+    my ($name, $request) = @$_;
+    is_good((ocsp_parse([ PKI::parse_response(PKI::OCSP::raw($request)) ]))[0],
+            $name);
+}
+
+
+
+=== TEST 11: T10: keep-alive and pipelining
+--- config eval
+$::locations
+--- perl
+my $der = setup();
+my $post = "POST /ocsp HTTP/1.1\r\nHost: a\r\nContent-Length: "
+           . length($der) . "\r\n\r\n$der";
+my $get = 'GET /ocsp/' . escape(base64($der)) . " HTTP/1.1\r\nHost: a\r\n\r\n";
+(my $last = $post) =~ s/Host: a/Host: a\r\nConnection: close/;
+
+my $all = PKI::OCSP::raw($post . $get . $post . $get . $last);
+is(() = $all =~ m{HTTP/1.1 200}g, 5, 'five answers in one go');
+
+$all = PKI::OCSP::raw([ $post, $get, $last ]);
+is(() = $all =~ m{HTTP/1.1 200}g, 3, 'three, one after the other');
+
+# cut apart in the middle of everything
+
+my @pieces = unpack '(a40)*', $last;
+$all = PKI::OCSP::raw(\@pieces);
+like($all, qr{^HTTP/1.1 200}, 'in pieces');
+
+
+
+=== TEST 12: T11: chunked, and Expect: 100-continue
+--- config eval
+$::locations
+--- perl
+my ($one, $two) = (setup(), ocsp_make({ serial => '0102030405' }));
+
+my $chunked = join('', map { "1\r\n$_\r\n" } split //, $one) . "0\r\n\r\n";
+my ($status, $headers, $body) = http('POST', '/ocsp', body => $chunked,
+    headers => { 'Transfer-Encoding' => 'chunked' });
+is_good((ocsp_parse([ $status, $headers, $body ]))[0], 'chunked');
+
+# each answer belongs to its own request
+
+for ([ $one, 'good' ], [ $two, 'unknown' ], [ $one, 'good' ]) {
+    my ($der, $expected) = @$_;
+    my $all = PKI::OCSP::raw([
+        "POST /ocsp HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+        . "Expect: 100-continue\r\nContent-Length: " . length($der)
+        . "\r\n\r\n", $der ]);
+    ok($all =~ s{^HTTP/1.1 100 Continue\r\n\r\n}{}, 'continue');
+    my ($r) = ocsp_parse([ PKI::parse_response($all) ]);
+    is($r->{status}, $expected, $expected);
+}
+
+
+
+=== TEST 13: T12: HEAD is GET without a body, other methods are refused
+--- config eval
+$::locations . 'location = /crl { crl demo; }'
+--- perl
+my $der = setup();
+my $uri = '/ocsp/' . escape(base64($der));
+my ($status, $headers, $body) = http('HEAD', $uri);
+
+is($status, 200, 'HEAD: 200');
+is($body, '', 'no body');
+is($headers->{'content-type'}, 'application/ocsp-response', 'its type');
+ok($headers->{'content-length'} > 100, 'its length');
+like($headers->{'cache-control'}, qr/^max-age=/, 'as GET');
+
+for my $method (qw( PUT DELETE OPTIONS PATCH )) {
+    ($status, $headers) = http($method, '/ocsp');
+    is($status, 405, "$method: 405");
+    is($headers->{allow}, 'GET, HEAD, POST', "$method: what is allowed");
+}
+
+
+
+=== TEST 14: T13: any Content-Type, or none
+--- config eval
+$::locations
+--- perl
+my $der = setup();
+
+for my $type (undef, 'application/ocsp-request', 'text/plain',
+              'application/x-www-form-urlencoded',
+              'application/ocsp-request; charset=binary')
+{
+    my ($r) = ocsp_parse([ http_post('/ocsp', $der, headers =>
+        { defined $type ? ('Content-Type' => $type) : () }) ]);
+    is_good($r, $type // 'none');
+}
+
+
+
+=== TEST 15: T14: an oversized body is refused before it is read
+--- config eval
+$::locations
+--- perl
+setup();
+
+my $all = PKI::OCSP::raw("POST /ocsp HTTP/1.1\r\nHost: a\r\n"
+                         . "Content-Length: 1000000\r\n\r\n", 1);
+like($all, qr{^HTTP/1.1 413}, 'its length alone');
+
+my ($status) = http_post('/ocsp', 'x' x 20000);
+is($status, 413, '20,000 octets');
+
+($status) = http('POST', '/ocsp', body => "4e20\r\n" . 'x' x 20000
+                 . "\r\n0\r\n\r\n",
+                 headers => { 'Transfer-Encoding' => 'chunked' });
+is($status, 413, 'chunked');
+
+my ($r) = ocsp_parse([ http_post('/ocsp', "\x30" x 16000) ]);
+is($r->{error}, 'malformed_request', 'less is read, and is malformed');
+--- error_log
+client intended to send too large body
+
+
+
+=== TEST 16: T15: neither compressed nor redirected
+--- http_config
+gzip on;
+gzip_min_length 1;
+gzip_types *;
+gzip_proxied any;
+--- config eval
+$::locations . 'location = /ca { pki_certificate demo; }
+                location = /crl { crl demo; }'
+--- perl
+my $der = setup();
+wait_until(sub { (http_get('/crl'))[0] == 200 });
+
+for my $uri ('/ocsp/' . escape(base64($der)), '/crl', '/ca') {
+    my ($status, $headers) = http_get($uri, headers =>
+                                      { 'Accept-Encoding' => 'gzip' });
+    is($status, 200, 'no redirect');
+    is($headers->{'content-encoding'}, undef, 'as it is');
+}
+
+
+
+=== TEST 17: T16: errors of OCSP are answers of HTTP
+--- config eval
+$::locations . 'location /other { ocsp_responder other; }'
+--- perl
+my $der = setup();
+
+for ([ '/ocsp', 'nonsense', $PKI::OCSP::MALFORMED ],
+     [ '/ocsp', '', $PKI::OCSP::MALFORMED ],
+     [ '/other', $der, $PKI::OCSP::UNAUTHORIZED ])
+{
+    my ($uri, $body, $expected) = @$_;
+    my $r = ocsp_post($uri, $body);
+    is($r->{http}, 200, '200');
+    is($r->{headers}{'content-type'}, 'application/ocsp-response', 'type');
+    is($r->{body}, $expected, 'five octets');
+}
+
+for my $text ('AAAA', 'M', 'MFE', '....', '%00', '%4', '?', base64('x' x 99)) {
+    my ($status, undef, $body) = http_get("/ocsp/$text");
+    next if $text eq '?';
+    is($body, $PKI::OCSP::MALFORMED, "GET of $text") if $text ne '%00';
+}
+
+
+
+=== TEST 18: T17: connects without a request, TLS, half a request
+--- config eval
+$::locations
+--- perl
+my $der = setup();
+my $port = Test::Nginx::Util::server_port_for_client();
+
+for (1 .. 20) {
+    close(IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port));
+}
+
+like(PKI::OCSP::raw("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" . 'x' x 99),
+     qr/400 Bad Request/, 'TLS: 400');
+
+my @half = map {
+    my $s = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port);
+    $s->autoflush(1);
+    print $s "POST /ocsp HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n\x30";
+    $s;
+} 1 .. 20;
+
+is_good(ocsp_post('/ocsp', $der), 'answers with 20 slow clients');
+close $_ for @half;
+is_good(ocsp_post('/ocsp', $der), 'and when they have gone');
+
+
+
+=== TEST 19: H1 H2 H3: a GET may be cached: dates, Cache-Control
+--- config eval
+$::locations
+--- perl
+my $der = setup();
+my $r = ocsp_get('/ocsp', $der);
+my $h = $r->{headers};
+my $date = qr/^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} [\d:]{8} GMT$/;
+
+like($h->{$_}, $date, "$_: a date of HTTP")
+    for qw( date expires last-modified );
+
+is(at($h->{expires}), $r->{next_update}{at}, 'Expires is nextUpdate');
+is(at($h->{'last-modified'}), $r->{this_update}{at},
+   'Last-Modified is thisUpdate');
+
+like($h->{'cache-control'},
+     qr/^max-age=\d+, public, no-transform, must-revalidate$/,
+     'Cache-Control');
+
+my %age;
+
+for (1 .. 30) {
+    $r = ocsp_get('/ocsp', $der);
+    my ($n) = $r->{headers}{'cache-control'} =~ /max-age=(\d+)/;
+    my $left = $r->{next_update}{at} - $r->{produced_at}{at};
+    $age{$n}++;
+    $age{bad}++ if $n <= 0 || $n > $left / 2 + 1;
+}
+
+ok(!$age{bad}, 'max-age is at most half of what is left');
+ok(keys %age > 5, 'and not the same for all');
+
+sub at {
+    my ($text) = @_;
+    my %month;
+    @month{qw( Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec )} = 0 .. 11;
+    my ($d, $m, $y, $hour, $min, $sec) =
+        $text =~ /(\d+) (\w+) (\d+) (\d+):(\d+):(\d+)/ or return;
+    require Time::Local;
+    return Time::Local::timegm($sec, $min, $hour, $d, $month{$m}, $y);
+}
+
+
+
+=== TEST 20: H6: If-Modified-Since: 304 with the headers of 200
+--- config eval
+$::locations
+--- perl
+my $der = setup();
+my $uri = '/ocsp/' . escape(base64($der));
+my ($status, $headers, $body);
+
+# thisUpdate moves on while Redis is there
+
+ok(wait_until(sub {
+    my (undef, $first) = http_get($uri);
+    ($status, $headers, $body) = http_get($uri, headers =>
+        { 'If-Modified-Since' => $first->{'last-modified'} });
+    $status == 304;
+}), '304');
+
+is($body, '', 'no body');
+ok($headers->{$_}, "304 has $_") for qw( date cache-control expires );
+
+($status) = http_get($uri, headers =>
+    { 'If-Modified-Since' => 'Mon, 01 Jan 2001 00:00:00 GMT' });
+is($status, 200, 'an old one: 200');
+
+
+
+=== TEST 21: H7 H8 H9: what must not be cached says so, the rest never does
+--- config eval
+$::locations
+--- perl
+my $der = setup();
+my $forbidden = qr/no-cache|no-store/;
+
+for my $r (ocsp_get('/ocsp', $der), ocsp_post('/ocsp', $der),
+           ocsp_get('/ocsp', ocsp_make({ serial => '77' })))
+{
+    unlike($r->{headers}{'cache-control'} // '', $forbidden, 'H7: no-store');
+    is($r->{headers}{pragma}, undef, 'H7: no Pragma');
+}
+
+for my $r (ocsp_get('/ocsp', 'nonsense'), ocsp_post('/ocsp', 'nonsense'),
+           ocsp_get('/ocsp', ocsp_make({ name => '00' x 20 })))
+{
+    isnt($r->{error}, 'successful', "H8: $r->{error}");
+    is($r->{headers}{'cache-control'}, 'no-store, max-age=0', 'H8: no-store');
+    is($r->{headers}{$_}, undef, "H8: no $_")
+        for qw( expires etag last-modified );
+}
+
+my ($nonce) = ocsp_make({ nonce => 'ab' x 16 });
+
+for my $r (ocsp_get('/ocsp', $nonce), ocsp_post('/ocsp', $nonce),
+           ocsp_post('/ocsp', $der))
+{
+    is($r->{headers}{$_}, undef, "H9: a nonce or POST: no $_")
+        for qw( cache-control expires etag last-modified );
+}
+
+
+
+=== TEST 22: variables: what was asked and answered
+--- config
+location = /probe  { pki_probe; }
+location = /enroll { enroll demo; enroll_auth none insecure; }
+location /m/       { certificate_master demo;
+                     certificate_master_user someone;
+                     certificate_master_roles admin; }
+location /ocsp     {
+    ocsp_responder demo;
+    add_header X-OCSP "$pki_authority $ocsp_status $ocsp_serial $ocsp_reason";
+}
+--- perl
+my $der = setup();
+my $revoked = new_certificate('revoked');
+revoke($revoked, 'keyCompromise');
+
+my %x = map { $_->[0] => ocsp_post('/ocsp', $_->[1])->{headers}{'x-ocsp'} }
+    [ good => $der ], [ revoked => { cert => $revoked } ],
+    [ unknown => { serial => '00ff01' } ], [ bad => 'x' ],
+    [ foreign => { key => '00' x 20 } ];
+
+is($x{good}, 'demo good ' . serial_octets($cert) . ' ', 'good');
+is($x{revoked}, 'demo revoked ' . serial_octets($revoked)
+   . ' keyCompromise', 'revoked');
+is($x{unknown}, 'demo unknown 00ff01 ', 'unknown');
+is($x{bad}, ' malformedRequest  ', 'malformed');
+like($x{foreign}, qr/ unauthorized /, 'foreign');

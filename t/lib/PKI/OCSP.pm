@@ -1,0 +1,271 @@
+package PKI::OCSP;
+
+# OCSP requests of any shape, and what responses and CRLs consist of, by
+# t/tools/ocsp_craft.py, whose head and comments name all fields.
+#
+#   use PKI::OCSP;
+#
+#   ocsp_defaults(ca => $ca, cert => $cert);       PEM files
+#   my ($der) = ocsp_make({ hash => 'sha256', nonce => '00' x 16 });
+#   my $r = ocsp_post('/ocsp', { serial => '01' }); or the octets of a request
+#   is($r->{status}, 'good');                      of the first certificate
+#   is($r->{error}, 'tryLater');                   error: the responseStatus
+#   my @r = ocsp_post_all('/ocsp', @specs);
+#   my $r = ocsp_get('/ocsp', $der);               escaped base64
+#   my $crl = crl_fetch('/crl', $ca);
+
+use strict;
+use warnings;
+
+use Exporter qw( import );
+use IPC::Open2 qw( open2 );
+use JSON::PP ();
+use MIME::Base64 qw( encode_base64 );
+
+use PKI ();
+use PKI::Client ();
+
+our @EXPORT = qw( ocsp_defaults ocsp_craft ocsp_make ocsp_parse ocsp_post
+                  ocsp_post_all ocsp_get base64 escape crl_fetch crl_parse
+                  certificate ready ocsp_ready new_certificate revoke release
+                  serial_octets raw );
+
+our $MALFORMED    = "\x30\x03\x0a\x01\x01";
+our $TRY_LATER    = "\x30\x03\x0a\x01\x03";
+our $UNAUTHORIZED = "\x30\x03\x0a\x01\x06";
+
+my %defaults;
+my $json = JSON::PP->new;
+my ($pid, $owner, $in, $out);
+
+
+# What every request has that does not say otherwise.
+
+sub ocsp_defaults { %defaults = @_; return }
+
+
+# One question to the tool, which is started at the first one; dies of what it
+# complains about.
+
+sub ocsp_craft {
+    my (%question) = @_;
+
+    if (!$pid) {
+        $pid = open2($out, $in, '/usr/bin/python3', 't/tools/ocsp_craft.py');
+        $owner = $$;
+    }
+
+    print $in $json->encode({ %defaults, %question }), "\n";
+    my $answer = $json->decode(scalar <$out> // 'null');
+
+    die "ocsp_craft: $answer->{exception}\n"
+        if ref $answer eq 'HASH' && $answer->{exception};
+
+    return $answer;
+}
+
+
+sub ocsp_make {
+    my (@specs) = @_;
+
+    return map { pack 'H*', $_ }
+           @{ ocsp_craft(op => 'make', specs => \@specs) };
+}
+
+
+# Adds what HTTP said: http, headers, body.
+
+sub ocsp_parse {
+    my (@answers) = @_;
+
+    my $parsed = ocsp_craft(
+        op => 'response',
+        ders => [ map { unpack 'H*', $_->[2] || "\x30\x00" } @answers ]);
+
+    return map { {
+        %{ $parsed->[$_] }, http => $answers[$_][0],
+        headers => $answers[$_][1], body => $answers[$_][2],
+    } } 0 .. $#answers;
+}
+
+
+sub ocsp_post_all {
+    my ($uri, @specs) = @_;
+
+    my @ders = ocsp_make(@specs);
+
+    return ocsp_parse(map { [ post($uri, $_) ] } @ders);
+}
+
+
+sub ocsp_post {
+    my ($uri, $request, %option) = @_;
+
+    my ($der) = ref $request ? ocsp_make($request) : $request;
+
+    return (ocsp_parse([ post($uri, $der, %option) ]))[0];
+}
+
+
+sub post {
+    my ($uri, $der, %option) = @_;
+
+    return PKI::http_post($uri, $der,
+        headers => { 'Content-Type' => 'application/ocsp-request' }, %option);
+}
+
+
+sub ocsp_get {
+    my ($uri, $der, %option) = @_;
+
+    return (ocsp_parse([
+        PKI::http_get("$uri/" . escape(base64($der)), %option) ]))[0];
+}
+
+
+sub base64 { return encode_base64($_[0], '') }
+
+sub escape {
+    my ($text) = @_;
+
+    $text =~ s/([^A-Za-z0-9_.~-])/sprintf '%%%02X', ord $1/ge;
+
+    return $text;
+}
+
+
+sub crl_parse {
+    my ($der, $ca) = @_;
+
+    return ocsp_craft(op => 'crl', der => unpack('H*', $der),
+                      ca => $ca || $defaults{ca});
+}
+
+
+# Undefined unless there is one.
+
+sub crl_fetch {
+    my ($uri, $ca) = @_;
+
+    my ($status, $headers, $der) = PKI::http_get($uri);
+    return if $status != 200;
+
+    return { %{ crl_parse($der, $ca) }, headers => $headers, der => $der };
+}
+
+
+# A certificate, apart.
+
+sub certificate {
+    my ($pem, $ca) = @_;
+
+    return ocsp_craft(op => 'certificate', pem => $pem,
+                      ca => $ca || $defaults{ca});
+}
+
+
+# What the suites with /probe, /enroll and /m/ do at their beginning.
+
+sub ready {
+    my ($timeout) = @_;
+
+    return PKI::wait_until(sub { (PKI::http_get('/probe'))[0] == 200 },
+                           $timeout || 15);
+}
+
+
+# Ready, and able to sign; sets the default authority.
+
+sub ocsp_ready {
+    my ($uri, $authority) = @_;
+
+    my $ca = PKI::work_file(($authority || 'demo') . '.pem');
+
+    PKI::wait_until(sub { -s $ca });
+    ocsp_defaults(%defaults, ca => $ca);
+
+    return ready() && PKI::wait_until(sub {
+        ocsp_post($uri || '/ocsp', { serial => '01' })->{error}
+            !~ /try_later|garbage/;
+    });
+}
+
+
+# The content octets of a certificate's serial number, hex.
+
+sub serial_octets { return certificate($_[0])->{serial} }
+
+
+# Sends octets on a connection of its own, in pieces if there are several, and
+# returns all that comes back.
+
+sub raw {
+    my ($pieces, $timeout) = @_;
+
+    my $s = IO::Socket::INET->new(
+        PeerAddr => '127.0.0.1',
+        PeerPort => Test::Nginx::Util::server_port_for_client())
+        or die "connect: $!";
+
+    binmode $s;
+    $s->autoflush(1);
+
+    local $SIG{PIPE} = 'IGNORE';
+
+    for (ref $pieces ? @$pieces : $pieces) {
+        print $s $_;
+        select undef, undef, undef, 0.02 if ref $pieces;
+    }
+
+    return PKI::read_all($s, $timeout || 3);
+}
+
+
+# Its file, or nothing: PKI::Client's key is made once.
+
+my $key;
+
+sub new_certificate {
+    my ($name, $uri) = @_;
+
+    $key ||= PKI::Client::new_key('ec:P-256');
+
+    my ($status, undef, $cert) = PKI::Client::enroll($uri || '/enroll',
+        PKI::Client::new_csr(key => $key, subject => "/CN=$name"));
+
+    return $status == 201 ? $cert : undef;
+}
+
+
+# The JSON API by serial number; returns the HTTP status.
+
+sub revoke {
+    my ($cert, $reason, $uri) = @_;
+
+    my $serial = PKI::Client::serial_of($cert);
+
+    return (PKI::Client::api(
+        'POST', ($uri || '/m') . "/api/certificates/$serial/revoke",
+        { reason => $reason || 'superseded' }))[0];
+}
+
+
+sub release {
+    my ($cert, $uri) = @_;
+
+    my $serial = PKI::Client::serial_of($cert);
+
+    return (PKI::Client::api(
+        'POST', ($uri || '/m') . "/api/certificates/$serial/release", {}))[0];
+}
+
+
+END {
+    if ($pid && $owner == $$) {
+        local $?;
+        close $in;
+        waitpid $pid, 0;
+    }
+}
+
+1;
