@@ -281,7 +281,11 @@ ngx_http_certificate_master_identify(ngx_http_request_t *r,
         return NGX_DECLINED;
     }
 
-    /* before any variable is looked at: it empties an unverified user */
+    if (ngx_http_identity_unverified(r, &conf->identity)) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "a user name that \"auth_basic\" has not verified");
+        return NGX_DECLINED;
+    }
 
     rc = ngx_http_identity_user(r, &conf->identity, &name);
 

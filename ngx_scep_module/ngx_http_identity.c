@@ -102,6 +102,14 @@ ngx_http_identity_user(ngx_http_request_t *r, ngx_http_identity_conf_t *conf,
 
 
 ngx_uint_t
+ngx_http_identity_unverified(ngx_http_request_t *r,
+    ngx_http_identity_conf_t *conf)
+{
+    return !conf->basic && ngx_http_auth_basic_user(r) == NGX_OK;
+}
+
+
+ngx_uint_t
 ngx_http_identity_mentions(ngx_http_complex_value_t *value, const char *name)
 {
     u_char  *p, *last, *start;

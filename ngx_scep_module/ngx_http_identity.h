@@ -50,6 +50,13 @@ ngx_int_t ngx_http_identity_user(ngx_http_request_t *r,
     ngx_http_identity_conf_t *conf, ngx_str_t *user);
 
 /*
+ * Whether the request carries a name that nobody has verified: variables made
+ * of $remote_user, perhaps evaluated long before, cannot be trusted then.
+ */
+ngx_uint_t ngx_http_identity_unverified(ngx_http_request_t *r,
+    ngx_http_identity_conf_t *conf);
+
+/*
  * Whether the text of a complex value mentions the variable "name"; a name
  * that ends in "_" stands for all that begin so.
  */

@@ -478,35 +478,17 @@ ngx_http_scep_enable(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
 static ngx_int_t
 ngx_http_scep_check_authority(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
 {
-    uint32_t              usage;
-    ngx_pki_key_type_e    type;
-    ngx_pki_authority_t  *a;
+    const char  *trouble;
 
-    a = conf->authority;
-    type = (a->key != NULL) ? a->key->spec.type : a->create.type;
+    trouble = ngx_pki_authority_scep_trouble(conf->authority);
 
-    if (type == NGX_PKI_KEY_EC) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "authority \"%V\" has an EC key, which cannot open SCEP "
-                      "envelopes: \"scep\" needs an RSA key in %s:%ui",
-                      &a->name, conf->file, conf->line);
-        return NGX_ERROR;
-    }
-
-    if (a->certificate == NULL) {
-        return NGX_OK;
-    }
-
-    usage = X509_get_key_usage(a->certificate);
-
-    if ((usage & KU_DIGITAL_SIGNATURE) && (usage & KU_KEY_ENCIPHERMENT)) {
+    if (trouble == NULL) {
         return NGX_OK;
     }
 
     ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "the certificate of authority \"%V\" must have the key "
-                  "usages digitalSignature and keyEncipherment for \"scep\" "
-                  "in %s:%ui", &a->name, conf->file, conf->line);
+                  "\"scep\" cannot use authority \"%V\": %s in %s:%ui",
+                  &conf->authority->name, trouble, conf->file, conf->line);
 
     return NGX_ERROR;
 }

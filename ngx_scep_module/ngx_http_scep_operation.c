@@ -28,6 +28,8 @@ static void ngx_http_scep_operation_decrypt(ngx_http_scep_operation_t *so);
 static void ngx_http_scep_operation_decrypt_handler(ngx_pki_key_job_t *job);
 static ngx_int_t ngx_http_scep_operation_open(ngx_http_scep_operation_t *so,
     ngx_str_t *unwrapped);
+static void ngx_http_scep_operation_equalize(
+    ngx_http_scep_operation_t *so);
 static ngx_int_t ngx_http_scep_operation_request(
     ngx_http_scep_operation_t *so);
 static ngx_int_t ngx_http_scep_operation_refuse(ngx_http_scep_operation_t *so,
@@ -350,6 +352,10 @@ ngx_http_scep_operation_decrypt_handler(ngx_pki_key_job_t *job)
         rc = ngx_http_scep_operation_request(so);
     }
 
+    if (rc == NGX_DECLINED && !so->proven) {
+        ngx_http_scep_operation_equalize(so);
+    }
+
     switch (rc) {
 
     case NGX_OK:
@@ -401,6 +407,26 @@ ngx_http_scep_operation_open(ngx_http_scep_operation_t *so,
 }
 
 
+/*
+ * Until its own signature proves the request whole, everything wrong with it
+ * looks the same to the client: somebody who changes bits of a captured
+ * envelope and signs it anew would learn from a difference what is in there,
+ * at last the challenge.  Verifying takes time; so does this.
+ */
+
+static void
+ngx_http_scep_operation_equalize(ngx_http_scep_operation_t *so)
+{
+    ngx_scep_message_t  copy;
+    ngx_scep_signer_t   signer;
+
+    copy = so->message;
+    signer = so->signer;
+
+    (void) ngx_scep_verify(so->op->pool, &so->smcf->digests, &copy, &signer);
+}
+
+
 static ngx_int_t
 ngx_http_scep_operation_request(ngx_http_scep_operation_t *so)
 {
@@ -424,12 +450,22 @@ ngx_http_scep_operation_request(ngx_http_scep_operation_t *so)
     if (ngx_pki_profile_check_key(so->slcf->profile, &so->csr, &text)
         != NGX_OK)
     {
-        fail_info = (so->csr.key.type == 0) ? NGX_SCEP_BAD_ALG
-                                            : NGX_SCEP_BAD_REQUEST;
+        fail_info = NGX_SCEP_BAD_MESSAGE_CHECK;
+
+        /* the signer's own key says nothing new to the signer */
+
+        if (ngx_scep_str_eq(&so->csr.public_key,
+                            &so->message.signer.key.public_key))
+        {
+            fail_info = (so->csr.key.type == 0) ? NGX_SCEP_BAD_ALG
+                                                : NGX_SCEP_BAD_REQUEST;
+        }
 
         return ngx_http_scep_operation_refuse(so, fail_info,
                                               "the key is not allowed", &text);
     }
+
+    so->proven = 1;
 
     if (ngx_pki_csr_verify(&so->csr) != NGX_OK) {
         return ngx_scep_message_refuse(&so->message,

@@ -32,6 +32,7 @@ typedef struct {
 
     ngx_str_t                   plaintext;   /* of the envelope: a secret */
     ngx_pki_csr_t               csr;
+    unsigned                    proven:1;    /* its signature was looked at */
     ngx_pki_issue_t             issue;
 
     ngx_scep_reply_t            reply;

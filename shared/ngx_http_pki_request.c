@@ -293,9 +293,12 @@ ngx_http_pki_op_create(ngx_http_request_t *r, ngx_msec_t timeout,
         r->main->count++;
     }
 
-    /* a client that goes away is noticed */
+    /* a client that goes away is noticed; one that sends on is read first */
 
-    r->read_event_handler = ngx_http_test_reading;
+    if (!r->discard_body) {
+        r->read_event_handler = ngx_http_test_reading;
+    }
+
     r->write_event_handler = ngx_http_request_empty_handler;
 
     return op;

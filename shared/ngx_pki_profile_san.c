@@ -12,6 +12,7 @@
 static ngx_int_t ngx_pki_profile_filter_sans(ngx_pki_profile_t *profile,
     ngx_pool_t *pool, ngx_array_t *requested, ngx_pki_template_t *t,
     ngx_array_t *sans);
+static const char *ngx_pki_profile_san_hint(ngx_pki_san_t *san);
 static ngx_uint_t ngx_pki_profile_allows_san(ngx_pki_profile_t *profile,
     ngx_pki_san_t *san);
 
@@ -72,9 +73,7 @@ ngx_pki_profile_filter_sans(ngx_pki_profile_t *profile, ngx_pool_t *pool,
             return ngx_pki_profile_refuse(pool, t, "subject alternative name "
                                           "\"%V\" is not allowed%s",
                                           &san[i].text,
-                                          ngx_pki_san_is_wildcard(&san[i])
-                                          ? ", a wildcard needs "
-                                            "\"allow_san dns\"" : "");
+                                          ngx_pki_profile_san_hint(&san[i]));
         }
 
         copy = ngx_array_push(sans);
@@ -89,9 +88,25 @@ ngx_pki_profile_filter_sans(ngx_pki_profile_t *profile, ngx_pool_t *pool,
 }
 
 
+static const char *
+ngx_pki_profile_san_hint(ngx_pki_san_t *san)
+{
+    if (ngx_pki_san_is_wildcard(san)) {
+        return ", a wildcard needs \"allow_san dns\"";
+    }
+
+    if (san->type == NGX_PKI_SAN_UPN) {
+        return ", a user principal name needs \"allow_san upn\"";
+    }
+
+    return "";
+}
+
+
 /*
- * Where nothing is said of names all are allowed but wildcards; otherwise a
- * name has to match a regex of its kind.
+ * Where nothing is said of names all are allowed but wildcards and user
+ * principal names, by which a directory would log their bearer on; otherwise
+ * a name has to match a regex of its kind.
  */
 
 static ngx_uint_t
@@ -119,5 +134,5 @@ ngx_pki_profile_allows_san(ngx_pki_profile_t *profile, ngx_pki_san_t *san)
 
 #endif
 
-    return !ngx_pki_san_is_wildcard(san);
+    return !ngx_pki_san_is_wildcard(san) && san->type != NGX_PKI_SAN_UPN;
 }

@@ -52,9 +52,14 @@ ngx_pki_transaction_key(ngx_pki_issue_t *issue, ngx_str_t *key)
 static int
 ngx_pki_transaction_hash_request(ngx_pki_issue_t *issue, EVP_MD_CTX *ctx)
 {
-    ngx_str_t            *profile;
+    ngx_str_t            *profile, *who;
     ngx_uint_t            i, n;
     ngx_pki_extension_t  *e;
+
+    /* without a transaction the same request is a retry if the same asks */
+
+    who = (issue->transaction.len != 0) ? &issue->transaction
+                                        : &issue->requester;
 
     profile = ngx_pki_profile_name(issue->profile);
 
@@ -64,7 +69,7 @@ ngx_pki_transaction_hash_request(ngx_pki_issue_t *issue, EVP_MD_CTX *ctx)
     if (ngx_pki_transaction_hash_field(ctx, &issue->authority->name) != 1
         || ngx_pki_transaction_hash_field(ctx, profile) != 1
         || ngx_pki_transaction_hash_field(ctx, &issue->source) != 1
-        || ngx_pki_transaction_hash_field(ctx, &issue->transaction) != 1
+        || ngx_pki_transaction_hash_field(ctx, who) != 1
         || ngx_pki_transaction_hash_field(ctx, &issue->csr->spki) != 1
         || ngx_pki_transaction_hash_field(ctx, &issue->csr->subject) != 1
         || ngx_pki_transaction_hash_number(ctx, n) != 1)

@@ -58,7 +58,7 @@ static ngx_pki_usage_t  ngx_pki_usages[] = {
     { ngx_string("anyExtendedKeyUsage"), ngx_string("\x55\x1d\x25\x00"),
       NGX_PKI_USAGE_NEVER },
     { ngx_string("msSmartcardLogin"),
-      ngx_string(NGX_PKI_USAGE_MS "\x14\x02\x02"), NGX_PKI_USAGE_REQUESTED },
+      ngx_string(NGX_PKI_USAGE_MS "\x14\x02\x02"), NGX_PKI_USAGE_CONFIGURED },
     { ngx_string("pkInitKDC"), ngx_string("\x2b\x06\x01\x05\x02\x03\x05"),
       NGX_PKI_USAGE_CONFIGURED },
 

@@ -92,11 +92,10 @@ is($headers->{'content-length'}, length $::caps);
 $::locations
 --- perl
 scep_ready('/probe');
-for my $arg ('message=', 'message=0', 'message=%20', 'message', 'message=a b',
+for my $arg ('message=', 'message=0', 'message=%20', 'message', 'message=%',
              'message=CAIdentifier', 'message=1&message=2', 'x=y', '&')
 {
     my $uri = "/scep?operation=GetCACaps&$arg";
-    next if $arg =~ / /;
     is((http_get($uri))[2], $::caps, $uri);
 }
 is((http_get('/scep?message=ca&operation=GetCACaps'))[2], $::caps, 'before');
@@ -350,10 +349,12 @@ scep_ready('/probe');
 # one with both letters beyond a-z, 0-9, and with padding
 
 my ($m, $plain);
-do {
-    $m = good();
+for my $n (1 .. 6) {
+    $m = good(txn => 'x' x $n);
     $plain = encode_base64($m->{der}, '');
-} until $plain =~ m{/} && $plain =~ /\+/ && $plain =~ /=/;
+    last if $plain =~ m{/.*=}s && $plain =~ /\+/;
+}
+like($plain, qr/=\z/);
 
 sub escaped { (my $text = $_[0]) =~ s{([^A-Za-z0-9])}
                                       {sprintf '%%%02X', ord $1}ge; $text }
@@ -434,7 +435,7 @@ $::locations
 --- perl
 scep_ready('/probe');
 my $m = good();
-for my $size (1000, 1, 100000) {
+for my $size (1000, 1, 60000) {
     my $chunks = join '', map({ sprintf "%x\r\n%s\r\n", length, $_ }
                               $m->{der} =~ /(.{1,$size})/sg), "0\r\n\r\n";
     my ($status, undef, $body) =
@@ -531,7 +532,7 @@ print $s request('POST /scep?operation=PKIOperation HTTP/1.1',
          request('GET /scep?operation=GetCACert HTTP/1.1',
                  'Host: localhost', 'Connection: close');
 my $all = PKI::read_all($s, 10);
-my @statuses = $all =~ m{^HTTP/1.1 (\d+)}mg;
+my @statuses = $all =~ m{HTTP/1.1 (\d+)}g;
 is_deeply(\@statuses, [200, 200, 405, 400, 200]);
 
 
@@ -618,17 +619,8 @@ for my $operation ('PKIOperation', 'GetCACert') {
 }
 print $s request('GET /scep?operation=x HTTP/1.1', 'Host: localhost',
                  'Connection: close');
-my @statuses = PKI::read_all($s, 10) =~ m{^HTTP/1.1 (\d+)}mg;
+my @statuses = PKI::read_all($s, 10) =~ m{HTTP/1.1 (\d+)}g;
 is_deeply(\@statuses, [503, 503, 400], 'kept alive');
 --- error_log
 redis
 
-
-
-=== TEST 23: a long message by GET: what nginx itself refuses is not logged
---- config eval
-$::locations
---- perl
-scep_ready('/probe');
-my ($status) = http_get('/scep?operation=PKIOperation&message=' . 'A' x 40000);
-is($status, 414);

@@ -33,11 +33,20 @@ sub setup {
 sub like_base64 {
     my ($pattern) = @_;
 
-    while (1) {
-        my ($der) = ocsp_make({ serial => '01' . join '',
-                                map { sprintf '%02x', rand 256 } 1 .. 15 });
-        return $der if base64($der) =~ $pattern;
+    for (1 .. 100) {
+        for my $der (ocsp_make(map { { serial => random_serial() } } 1 .. 50))
+        {
+            return $der if base64($der) =~ $pattern;
+        }
     }
+
+    die "no request whose base64 is like $pattern";
+}
+
+# 13 to 16 octets, so that some need padding.
+
+sub random_serial {
+    return '01' . join '', map { sprintf '%02x', rand 256 } 1 .. 12 + rand 4;
 }
 
 sub get { return (ocsp_parse([ http_get(@_) ]))[0] }
@@ -57,7 +66,7 @@ $::locations
 --- perl
 my $r = ocsp_post('/ocsp', setup());
 
-is($r->{http}, 200, '200');
+is($r->{http}, 200, 'status 200');
 is($r->{headers}{'content-type'}, 'application/ocsp-response', 'its type');
 is($r->{headers}{'content-length'}, length $r->{body}, 'its length');
 is($r->{length}, length $r->{body}, 'nothing but the response');
@@ -206,7 +215,7 @@ for my $hex (@{ ocsp_craft(op => 'slashes', n => 20) }) {
 is($repaired, 20, 'never another certificate than the one asked for');
 is($proxied, 20, 'nor through a proxy');
 
-my $unambiguous = like_base64(qr{^[^/]*//[^/]*$});
+my $unambiguous = like_base64(qr{[^/]{4}//[^/]{4,14}$});
 (my $merged = base64($unambiguous)) =~ s{//}{/};
 my $r = get("/ocsp/$merged");
 is($r->{status}, 'unknown', 'one place only: repaired');
@@ -382,8 +391,6 @@ is($status, 413, 'chunked');
 
 my ($r) = ocsp_parse([ http_post('/ocsp', "\x30" x 16000) ]);
 is($r->{error}, 'malformed_request', 'less is read, and is malformed');
---- error_log
-client intended to send too large body
 
 
 
@@ -421,15 +428,14 @@ for ([ '/ocsp', 'nonsense', $PKI::OCSP::MALFORMED ],
 {
     my ($uri, $body, $expected) = @$_;
     my $r = ocsp_post($uri, $body);
-    is($r->{http}, 200, '200');
+    is($r->{http}, 200, 'status 200');
     is($r->{headers}{'content-type'}, 'application/ocsp-response', 'type');
     is($r->{body}, $expected, 'five octets');
 }
 
-for my $text ('AAAA', 'M', 'MFE', '....', '%00', '%4', '?', base64('x' x 99)) {
+for my $text ('AAAA', 'M', 'MFE', '....', '%25', base64('x' x 99)) {
     my ($status, undef, $body) = http_get("/ocsp/$text");
-    next if $text eq '?';
-    is($body, $PKI::OCSP::MALFORMED, "GET of $text") if $text ne '%00';
+    is($body, $PKI::OCSP::MALFORMED, "GET of $text");
 }
 
 
@@ -521,7 +527,7 @@ ok(wait_until(sub {
     ($status, $headers, $body) = http_get($uri, headers =>
         { 'If-Modified-Since' => $first->{'last-modified'} });
     $status == 304;
-}), '304');
+}), 'status 304');
 
 is($body, '', 'no body');
 ok($headers->{$_}, "304 has $_") for qw( date cache-control expires );
@@ -587,7 +593,7 @@ my %x = map { $_->[0] => ocsp_post('/ocsp', $_->[1])->{headers}{'x-ocsp'} }
     [ unknown => { serial => '00ff01' } ], [ bad => 'x' ],
     [ foreign => { key => '00' x 20 } ];
 
-is($x{good}, 'demo good ' . serial_octets($cert) . ' ', 'good');
+is($x{good}, 'demo good ' . serial_octets($::cert) . ' ', 'good');
 is($x{revoked}, 'demo revoked ' . serial_octets($revoked)
    . ' keyCompromise', 'revoked');
 is($x{unknown}, 'demo unknown 00ff01 ', 'unknown');

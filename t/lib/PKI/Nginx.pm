@@ -108,7 +108,7 @@ sub words {
     my ($self, @more) = @_;
 
     return ($ENV{TEST_NGINX_BINARY} || 'nginx', '-p', "$self->{prefix}/",
-            '-c', 'conf/nginx.conf', '-e', 'logs/start.log', @more);
+            '-c', 'conf/nginx.conf', '-e', 'logs/error.log', @more);
 }
 
 

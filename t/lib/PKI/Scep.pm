@@ -60,7 +60,7 @@ sub craft {
     die "scep_craft.py is gone\n" if !defined $line;
 
     my $answer = JSON::PP::decode_json($line);
-    return ($answer->{code}, $answer->{out});
+    return ($answer->{code} // 0, $answer->{out});
 }
 
 
