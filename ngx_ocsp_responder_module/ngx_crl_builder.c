@@ -12,6 +12,7 @@
 #define NGX_CRL_BUILDER_DEADLINE  30000
 #define NGX_CRL_BUILDER_BACKOFF   10     /* seconds, the longest */
 #define NGX_CRL_BUILDER_PAUSE     60     /* seconds, if there is no overlap */
+#define NGX_CRL_BUILDER_SKEW      5      /* seconds between nodes' clocks */
 
 
 /* a CRL being built, in the pool of its operation */
@@ -20,7 +21,7 @@ typedef struct {
     ngx_pki_op_t              *op;
     ngx_crl_builder_t         *builder;
     ngx_atomic_uint_t          revocations;
-    uint64_t                   collected;    /* when, msec */
+    uint64_t                   applied;
     ngx_crl_t                  crl;
     ngx_str_t                  tbs;
     ngx_pki_key_job_t          sign;
@@ -31,6 +32,8 @@ typedef struct {
 
 static void ngx_crl_builder_timer_handler(ngx_event_t *ev);
 static ngx_uint_t ngx_crl_builder_is_due(ngx_crl_builder_t *builder);
+static ngx_uint_t ngx_crl_builder_is_current(ngx_crl_builder_t *builder);
+static ngx_uint_t ngx_crl_builder_is_valid(time_t this_update, time_t due);
 static void ngx_crl_builder_build(ngx_crl_builder_t *builder, ngx_log_t *log);
 static void ngx_crl_builder_lock(ngx_crl_builder_job_t *job);
 static void ngx_crl_builder_forget_handler(ngx_pki_store_job_t *store);
@@ -41,7 +44,6 @@ static void ngx_crl_builder_collect(ngx_crl_builder_job_t *job);
 static void ngx_crl_builder_revoked_handler(ngx_pki_store_job_t *store);
 static ngx_int_t ngx_crl_builder_encode(ngx_crl_builder_job_t *job);
 static uint64_t ngx_crl_builder_number(ngx_crl_builder_job_t *job);
-static uint64_t ngx_crl_builder_msec(void);
 static void ngx_crl_builder_sign(ngx_crl_builder_job_t *job);
 static void ngx_crl_builder_sign_handler(ngx_pki_key_job_t *sign);
 static void ngx_crl_builder_publish_handler(ngx_pki_store_job_t *store);
@@ -110,26 +112,50 @@ ngx_crl_builder_is_due(ngx_crl_builder_t *builder)
     now = ngx_time();
 
     if (builder->building || ngx_pki_authority_trouble(a) != NULL
+        || a->store.slot->restoring
         || !ngx_pki_redis_is_up(a->store.redis, &error))
     {
         return 0;
     }
 
-    if (builder->due != 0 && now < builder->due
-        && a->store.slot->revocations == builder->revocations)
-    {
+    if (ngx_crl_builder_is_current(builder)) {
         return 0;
     }
 
-    if (builder->noticed == 0 || builder->noticed > ngx_crl_builder_msec()) {
-        builder->noticed = ngx_crl_builder_msec();
+    /* in this order: what is counted has been applied */
+
+    if (!builder->noticed) {
+        builder->noticed = 1;
         builder->seen = a->store.slot->revocations;
+        builder->applied = a->store.slot->applied;
     }
 
     /* a retry too far away was scheduled before the clock went back */
 
     return now >= builder->retry_at
            || builder->retry_at - now > NGX_CRL_BUILDER_BACKOFF;
+}
+
+
+static ngx_uint_t
+ngx_crl_builder_is_current(ngx_crl_builder_t *builder)
+{
+    return ngx_crl_builder_is_valid(builder->this_update, builder->due)
+           && builder->authority->store.slot->revocations
+              == builder->revocations;
+}
+
+
+/* what was built while a clock was ahead is not valid yet once it is not */
+
+static ngx_uint_t
+ngx_crl_builder_is_valid(time_t this_update, time_t due)
+{
+    time_t  now;
+
+    now = ngx_time();
+
+    return now < due && this_update - now <= NGX_CRL_BUILDER_SKEW;
 }
 
 
@@ -267,9 +293,9 @@ ngx_crl_builder_load_handler(ngx_pki_store_job_t *store)
 
 
 /*
- * Another node may have built the CRL that was due here.  What it says was
- * collected at the moment that its number names: it has everything that was
- * noticed here before.  What that node missed in turn it notices itself.
+ * Another node may have built the CRL that was due here: it has everything
+ * that was noticed here if it was made of as many changes.  If Redis lost the
+ * last CRL and has an older one, that would be a step back.
  */
 
 static ngx_uint_t
@@ -281,16 +307,16 @@ ngx_crl_builder_is_done(ngx_crl_builder_job_t *job)
     crl = &job->crl;
     builder = job->builder;
 
-    if (crl->next_update - builder->spec.overlap <= ngx_time()) {
+    if (!ngx_crl_builder_is_valid(crl->this_update,
+                                  crl->next_update - builder->spec.overlap)
+        || crl->number < builder->authority->store.slot->crl_number)
+    {
         return 0;
     }
 
     job->revocations = builder->seen;
 
-    if (crl->number / 1000 == (uint64_t) crl->this_update
-        && crl->number > builder->noticed
-        && crl->number <= ngx_crl_builder_msec())
-    {
+    if (job->store.crl_seq >= builder->applied) {
         return 1;
     }
 
@@ -302,14 +328,17 @@ static void
 ngx_crl_builder_collect(ngx_crl_builder_job_t *job)
 {
     ngx_pki_store_job_t  *store;
+    ngx_pki_zone_slot_t  *slot;
 
     store = &job->store;
 
     /* read before Redis is asked: what comes later makes the next one due */
 
-    job->revocations = job->builder->authority->store.slot->revocations;
-    job->collected = ngx_crl_builder_msec();
-    job->crl.this_update = (time_t) (job->collected / 1000);
+    slot = job->builder->authority->store.slot;
+
+    job->revocations = slot->revocations;
+    job->applied = slot->applied;
+    job->crl.this_update = ngx_time();
 
     store->handler = ngx_crl_builder_revoked_handler;
 
@@ -323,6 +352,13 @@ ngx_crl_builder_revoked_handler(ngx_pki_store_job_t *store)
     ngx_crl_builder_job_t  *job;
 
     job = store->data;
+
+    /* a Redis that has lost changes: the follower is about to notice it */
+
+    if (store->result == NGX_PKI_STORE_OK && store->crl_seq < job->applied) {
+        ngx_crl_builder_unlock(job, NGX_AGAIN);
+        return;
+    }
 
     if (store->result != NGX_PKI_STORE_OK
         || ngx_crl_builder_encode(job) != NGX_OK)
@@ -372,29 +408,23 @@ ngx_crl_builder_encode(ngx_crl_builder_job_t *job)
 
 
 /*
- * Higher than any before; and if Redis should have forgotten the last one,
- * milliseconds are most likely higher than that one, too.
+ * Higher than any before, also than what Redis has forgotten; and if nobody
+ * here knows it either, milliseconds most likely are.
  */
 
 static uint64_t
 ngx_crl_builder_number(ngx_crl_builder_job_t *job)
 {
-    uint64_t  previous;
-
-    previous = ngx_max(job->crl.number, job->store.crl_number);
-
-    return ngx_max(previous + 1, job->collected);
-}
-
-
-static uint64_t
-ngx_crl_builder_msec(void)
-{
+    uint64_t     last, msec;
     ngx_time_t  *tp;
 
-    tp = ngx_timeofday();
+    last = ngx_max(job->crl.number, job->store.crl_number);
+    last = ngx_max(last, job->builder->authority->store.slot->crl_number);
 
-    return (uint64_t) tp->sec * 1000 + tp->msec;
+    tp = ngx_timeofday();
+    msec = (uint64_t) tp->sec * 1000 + tp->msec;
+
+    return ngx_max(last + 1, msec);
 }
 
 
@@ -563,6 +593,7 @@ ngx_crl_builder_schedule(ngx_crl_builder_job_t *job)
 
     builder->revocations = job->revocations;
     builder->noticed = 0;
+    builder->this_update = crl->this_update;
     builder->retry_at = 0;
     builder->backoff = 0;
 

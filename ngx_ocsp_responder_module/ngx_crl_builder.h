@@ -35,11 +35,13 @@ typedef struct {
     /* in a worker */
     ngx_event_t                timer;        /* cancelable */
     ngx_atomic_uint_t          revocations;  /* of the zone, in the CRL */
+    time_t                     this_update;  /* of the CRL */
     time_t                     due;          /* 0: nothing is known yet */
-    uint64_t                   noticed;      /* that one is due, msec; or 0 */
-    ngx_atomic_uint_t          seen;         /* revocations by then */
+    ngx_atomic_uint_t          seen;         /* revocations, when noticed */
+    uint64_t                   applied;      /* changes of the log by then */
     time_t                     retry_at;
     time_t                     backoff;
+    unsigned                   noticed:1;    /* that one is due */
     unsigned                   building:1;
 
     /* of a lock that Redis may hold for us although it did not say so */

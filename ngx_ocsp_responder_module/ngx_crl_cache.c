@@ -11,6 +11,8 @@
 #define NGX_CRL_CACHE_POOL_SIZE  1024
 #define NGX_CRL_CACHE_DEADLINE   30000
 #define NGX_CRL_CACHE_TICK       1000    /* msec */
+#define NGX_CRL_CACHE_WAIT       100     /* msec, as long as there is none */
+#define NGX_CRL_CACHE_SMALL      262144  /* octets: always loaded */
 
 
 static void ngx_crl_cache_timer_handler(ngx_event_t *ev);
@@ -92,7 +94,8 @@ ngx_crl_cache_timer_handler(ngx_event_t *ev)
         (void) ngx_crl_cache_load(cache);
     }
 
-    ngx_add_timer(ev, NGX_CRL_CACHE_TICK);
+    ngx_add_timer(ev, (cache->copy != NULL) ? NGX_CRL_CACHE_TICK
+                                            : NGX_CRL_CACHE_WAIT);
 }
 
 
@@ -111,7 +114,10 @@ ngx_crl_cache_is_fresh(ngx_crl_cache_t *cache)
 }
 
 
-/* every new one right away would be much for a large CRL nobody asks for */
+/*
+ * Before somebody asks: Redis may be away when he does.  Every new one right
+ * away would be much for a large CRL that nobody asks for.
+ */
 
 static ngx_uint_t
 ngx_crl_cache_is_wanted(ngx_crl_cache_t *cache)
@@ -133,6 +139,7 @@ ngx_crl_cache_is_wanted(ngx_crl_cache_t *cache)
 
     return copy == NULL
            || cache->failed
+           || copy->der.len <= NGX_CRL_CACHE_SMALL
            || ngx_time() - copy->this_update
               > (copy->next_update - copy->this_update) / 2;
 }
@@ -167,6 +174,7 @@ ngx_crl_cache_load(ngx_crl_cache_t *cache)
     ngx_pki_op_deadline(op, NGX_CRL_CACHE_DEADLINE, NULL);
 
     cache->loading = 1;
+    cache->known = cache->authority->store.slot->crl_number;
 
     ngx_pki_store_crl_load(job);
 
@@ -216,6 +224,7 @@ ngx_crl_cache_load_handler(ngx_pki_store_job_t *job)
     /* never back to an older one, whatever happened to Redis */
 
     if (job->result == NGX_PKI_STORE_OK
+        && job->crl_number >= cache->known
         && (cache->copy == NULL || cache->copy->number <= job->crl_number))
     {
         copy = ngx_crl_cache_copy(cache, job);

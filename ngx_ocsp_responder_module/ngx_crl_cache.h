@@ -53,6 +53,8 @@ typedef struct {
     ngx_event_t                timer;        /* cancelable */
     ngx_crl_copy_t            *copy;         /* NULL: none yet */
     ngx_queue_t                waiting;      /* of ngx_crl_waiter_t */
+    ngx_atomic_uint_t          known;        /* when loading began: there was
+                                              * one of this number */
     unsigned                   failed:1;     /* Redis did not answer last */
     unsigned                   loading:1;
 } ngx_crl_cache_t;

@@ -358,7 +358,14 @@ ngx_http_ocsp_variables(ngx_http_request_t *r, ngx_ocsp_answer_t *answer)
     serial.data = hex;
 
     ngx_http_pki_set(r, &ctx->ocsp_serial, &serial);
-    ngx_http_pki_set(r, &ctx->authority, &answer->signer->authority->name);
+
+    /* without memory nobody was found to sign */
+
+    if (answer->signer != NULL) {
+        ngx_http_pki_set(r, &ctx->authority,
+                         &answer->signer->authority->name);
+    }
+
     ngx_http_pki_set_time(r, &ctx->sign_time, answer->sign_time);
     ngx_http_pki_set_time(r, &ctx->store_time, answer->store_time);
 

@@ -11,9 +11,9 @@
 
 #define NGX_OCSP_ANSWER_STALE      60
 
-/* a clock that goes back further than that was wrong before */
+/* a clock that goes back by more seconds than that was wrong before */
 
-#define NGX_OCSP_ANSWER_CLOCK      3600
+#define NGX_OCSP_ANSWER_CLOCK      5
 
 
 /* a CertID and its way to the store */
@@ -29,7 +29,6 @@ struct ngx_ocsp_item_s {
 
 
 static ngx_int_t ngx_ocsp_answer_init(ngx_ocsp_answer_t *answer);
-static time_t ngx_ocsp_answer_clock(ngx_ocsp_signer_t *signer);
 static void ngx_ocsp_answer_lookup(ngx_ocsp_item_t *item);
 static void ngx_ocsp_answer_status_handler(ngx_pki_store_job_t *job);
 static void ngx_ocsp_answer_known(ngx_ocsp_answer_t *answer);
@@ -42,6 +41,7 @@ static ngx_int_t ngx_ocsp_answer_single(ngx_ocsp_answer_t *answer,
 static void ngx_ocsp_answer_never_issued(ngx_ocsp_answer_t *answer,
     ngx_ocsp_item_t *item);
 static void ngx_ocsp_answer_sign(ngx_ocsp_answer_t *answer);
+static time_t ngx_ocsp_answer_produced_at(ngx_ocsp_answer_t *answer);
 static void ngx_ocsp_answer_sign_handler(ngx_pki_key_job_t *job);
 static void ngx_ocsp_answer_done(ngx_ocsp_answer_t *answer,
     ngx_ocsp_response_status_e result);
@@ -151,29 +151,9 @@ ngx_ocsp_answer_init(ngx_ocsp_answer_t *answer)
         answer->signer = s[0];
     }
 
-    answer->now = ngx_ocsp_answer_clock(answer->signer);
+    answer->now = ngx_time();
 
     return NGX_OK;
-}
-
-
-/* never back, so that no answer looks older than one given before */
-
-static time_t
-ngx_ocsp_answer_clock(ngx_ocsp_signer_t *signer)
-{
-    time_t  now, last;
-
-    now = ngx_time();
-    last = signer->produced_at;
-
-    if (now < last && last - now <= NGX_OCSP_ANSWER_CLOCK) {
-        return last;
-    }
-
-    signer->produced_at = now;
-
-    return now;
 }
 
 
@@ -262,7 +242,7 @@ ngx_ocsp_answer_known(ngx_ocsp_answer_t *answer)
 
     /* the store may have taken a while, and a status is younger than that */
 
-    answer->now = ngx_ocsp_answer_clock(answer->signer);
+    answer->now = ngx_time();
 
     result = ngx_ocsp_answer_judge(answer);
 
@@ -333,17 +313,22 @@ ngx_ocsp_answer_is_unknown(ngx_ocsp_answer_t *answer)
 }
 
 
-/* thisUpdate is when the status was known; its validity counts from there */
+/*
+ * thisUpdate is when the status was known; its validity counts from there.  A
+ * revocation is known from its own time on, be it later than the last word of
+ * the log.
+ */
 
 static ngx_int_t
 ngx_ocsp_answer_single(ngx_ocsp_answer_t *answer, ngx_ocsp_item_t *item)
 {
-    time_t              end;
+    time_t              end, known_at;
     ngx_ocsp_single_t  *single;
 
     single = item->single;
 
-    single->this_update = ngx_min(item->known_at, answer->now);
+    known_at = ngx_max(item->known_at, single->revoked_at);
+    single->this_update = ngx_min(known_at, answer->now);
 
     if (answer->policy->on_error == NGX_OCSP_ON_ERROR_TRY_LATER
         && answer->now - single->this_update > NGX_OCSP_ANSWER_STALE)
@@ -410,7 +395,7 @@ ngx_ocsp_answer_sign(ngx_ocsp_answer_t *answer)
     delegate = answer->delegate;
 
     data.key_hash = delegate->key_hash;
-    data.produced_at = answer->now;
+    data.produced_at = ngx_ocsp_answer_produced_at(answer);
     data.singles = answer->singles;
     data.n = answer->request.ids.nelts;
     data.nonce = answer->request.nonce;
@@ -440,6 +425,27 @@ ngx_ocsp_answer_sign(ngx_ocsp_answer_t *answer)
     answer->sign.data = answer;
 
     ngx_pki_key_sign(&answer->sign);
+}
+
+
+/* a clock that is set back a little makes no answer look older than the last */
+
+static time_t
+ngx_ocsp_answer_produced_at(ngx_ocsp_answer_t *answer)
+{
+    time_t              now;
+    ngx_ocsp_signer_t  *signer;
+
+    now = answer->now;
+    signer = answer->signer;
+
+    if (now >= signer->produced_at
+        || signer->produced_at - now > NGX_OCSP_ANSWER_CLOCK)
+    {
+        signer->produced_at = now;
+    }
+
+    return signer->produced_at;
 }
 
 

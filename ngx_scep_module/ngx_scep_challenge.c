@@ -112,6 +112,10 @@ ngx_scep_challenge_none(ngx_conf_t *cf, ngx_scep_challenge_t *challenge)
                "\"scep_challenge none insecure\"";
     }
 
+    if (cf->args->nelts > 3) {
+        return "must be \"none insecure\"";
+    }
+
     if (!ngx_pki_str_eq(&value[2], "insecure")) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
                            &value[2]);

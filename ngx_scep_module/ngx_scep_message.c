@@ -29,6 +29,8 @@ static ngx_int_t ngx_scep_message_signed_data(ngx_scep_message_t *m,
     ngx_str_t *der, ngx_pki_der_t *encap, ngx_str_t *certificates);
 static ngx_int_t ngx_scep_message_signer_info(ngx_scep_message_t *m,
     ngx_pki_der_t *der);
+static ngx_int_t ngx_scep_message_digests(ngx_scep_message_t *m,
+    ngx_str_t *digests);
 static ngx_int_t ngx_scep_message_attributes(ngx_scep_message_t *m);
 static ngx_int_t ngx_scep_message_attribute(ngx_pki_der_t *der,
     ngx_scep_attr_t *attrs);
@@ -154,7 +156,11 @@ ngx_scep_message_signed_data(ngx_scep_message_t *m, ngx_str_t *der,
                                        "there is not exactly one signer");
     }
 
-    return ngx_scep_message_signer_info(m, &signer);
+    if (ngx_scep_message_signer_info(m, &signer) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_scep_message_digests(m, &digests);
 }
 
 
@@ -188,6 +194,39 @@ ngx_scep_message_signer_info(ngx_scep_message_t *m, ngx_pki_der_t *der)
         || !ngx_pki_der_end(der))
     {
         return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* digestAlgorithms: that of the signer must be one of them, RFC 5652, 5.1 */
+
+static ngx_int_t
+ngx_scep_message_digests(ngx_scep_message_t *m, ngx_str_t *digests)
+{
+    ngx_str_t      oid, params;
+    ngx_uint_t     found;
+    ngx_pki_der_t  r;
+
+    ngx_pki_der_init(&r, digests);
+    found = 0;
+
+    while (!ngx_pki_der_end(&r)) {
+
+        if (ngx_pki_der_get_algorithm(&r, &oid, &params) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        if (ngx_scep_str_eq(&oid, &m->digest_oid)) {
+            found = 1;
+        }
+    }
+
+    if (!found) {
+        return ngx_scep_message_refuse(m, NGX_SCEP_BAD_REQUEST,
+                                       "the signer's digest algorithm is not "
+                                       "one of the message's");
     }
 
     return NGX_OK;

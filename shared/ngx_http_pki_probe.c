@@ -130,7 +130,7 @@ static u_char *
 ngx_http_pki_probe_authority(ngx_pki_authority_t *a, u_char *p, u_char *last,
     ngx_uint_t *up)
 {
-    time_t      age;
+    time_t      age, known_at;
     ngx_str_t  *trouble;
 
     trouble = ngx_pki_authority_trouble(a);
@@ -140,14 +140,16 @@ ngx_http_pki_probe_authority(ngx_pki_authority_t *a, u_char *p, u_char *last,
         return ngx_slprintf(p, last, "authority %V: %V\n", &a->name, trouble);
     }
 
-    if (a->store.slot->synced_at == 0) {
+    known_at = ngx_pki_zone_moment_time(&a->store.slot->synced);
+
+    if (known_at == 0) {
         *up = 0;
         return ngx_slprintf(p, last,
                             "authority %V: the change log is not followed "
                             "yet\n", &a->name);
     }
 
-    age = ngx_time() - a->store.slot->synced_at;
+    age = ngx_time() - known_at;
 
     if (age > NGX_HTTP_PKI_PROBE_STALE) {
         *up = 0;

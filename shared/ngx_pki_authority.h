@@ -66,7 +66,6 @@ typedef struct {
     ngx_str_t                  serial;       /* INTEGER content octets */
     ngx_str_t                  key_id;       /* SKI */
     ngx_pki_issuer_hash_t      hash[NGX_PKI_HASHES];
-    u_char                     responder_id[20];  /* SHA-1 of its key bits */
 
     /* Extension, whole, made in advance; empty if not configured */
     ngx_str_t                  aki;

@@ -7,6 +7,9 @@
 #include "ngx_pki_file.h"
 
 
+static ngx_int_t ngx_pki_file_sync_directory(u_char *path);
+
+
 ngx_int_t
 ngx_pki_file_create(ngx_pool_t *pool, ngx_str_t *path, ngx_uint_t mode,
     ngx_str_t *content, ngx_str_t *error)
@@ -16,13 +19,16 @@ ngx_pki_file_create(ngx_pool_t *pool, ngx_str_t *path, ngx_uint_t mode,
     ngx_err_t   err;
     ngx_int_t   rc;
 
-    tmp = ngx_pnalloc(pool, path->len + NGX_INT64_LEN + sizeof(".new."));
+    tmp = ngx_pnalloc(pool, path->len + 2 * NGX_INT64_LEN + sizeof(".new.."));
     if (tmp == NULL) {
         ngx_str_set(error, "out of memory");
         return NGX_ERROR;
     }
 
-    (void) ngx_sprintf(tmp, "%V.new.%P%Z", path, ngx_pid);
+    /* in containers nodes may well have the same pid */
+
+    (void) ngx_sprintf(tmp, "%V.new.%P.%xi%Z", path, ngx_pid,
+                       (ngx_int_t) ngx_random());
 
     fd = open((char *) tmp, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, mode);
 
@@ -51,6 +57,42 @@ ngx_pki_file_create(ngx_pool_t *pool, ngx_str_t *path, ngx_uint_t mode,
     }
 
     (void) ngx_delete_file(tmp);
+
+    if (rc == NGX_OK && ngx_pki_file_sync_directory(tmp) != NGX_OK) {
+        ngx_pki_file_error(pool, error, "cannot write", path, ngx_errno);
+        rc = NGX_ERROR;
+    }
+
+    return rc;
+}
+
+
+/* else a power failure may leave Redis with an authority without a key */
+
+static ngx_int_t
+ngx_pki_file_sync_directory(u_char *path)
+{
+    u_char     *slash;
+    ngx_fd_t    fd;
+    ngx_int_t   rc;
+
+    slash = (u_char *) strrchr((char *) path, '/');
+
+    if (slash == NULL) {
+        return NGX_ERROR;
+    }
+
+    slash[1] = '\0';
+
+    fd = open((char *) path, O_RDONLY|O_CLOEXEC);
+
+    if (fd == -1) {
+        return NGX_ERROR;
+    }
+
+    rc = (fsync(fd) == 0) ? NGX_OK : NGX_ERROR;
+
+    (void) close(fd);
 
     return rc;
 }

@@ -35,6 +35,7 @@ struct ngx_pki_follower_s {
 
     ngx_pki_redis_command_t    command;      /* XREAD */
     ngx_str_t                 *argv;
+    ngx_pki_zone_moment_t      asked;        /* when it was sent */
 
     ngx_uint_t                 waiting;      /* for answers */
     ngx_msec_t                 round;        /* when it began */
@@ -102,6 +103,9 @@ ngx_pki_follower_create(ngx_pki_redis_conf_t *conf, ngx_pki_zone_t *zone,
         {
             goto failed;
         }
+
+        ngx_pki_follower_restore_init(&follower->logs[i].restore, stores[i],
+                                      &follower->log);
     }
 
     follower->timer.handler = ngx_pki_follower_timer_handler;
@@ -124,8 +128,14 @@ failed:
 void
 ngx_pki_follower_destroy(ngx_pki_follower_t *follower)
 {
+    ngx_uint_t  i;
+
     if (follower->timer.timer_set) {
         ngx_del_timer(&follower->timer);
+    }
+
+    for (i = 0; i < follower->n; i++) {
+        ngx_pki_follower_restore_stop(&follower->logs[i].restore);
     }
 
     ngx_pki_follower_stop(follower);
@@ -143,6 +153,7 @@ static void
 ngx_pki_follower_timer_handler(ngx_event_t *ev)
 {
     ngx_str_t            error;
+    ngx_uint_t           i;
     ngx_pki_follower_t  *follower;
 
     follower = ev->data;
@@ -161,6 +172,10 @@ ngx_pki_follower_timer_handler(ngx_event_t *ev)
 
     if (follower->n == 0) {
         return;
+    }
+
+    for (i = 0; i < follower->n; i++) {
+        ngx_pki_follower_restore(&follower->logs[i].restore);
     }
 
     if (follower->redis == NULL) {
@@ -227,6 +242,8 @@ ngx_pki_follower_ask_position(ngx_pki_follower_log_t *log)
     log->command.data = log;
     log->command.log = log->log;
 
+    ngx_pki_zone_moment(&log->asked);
+
     ngx_pki_redis_send(log->follower->redis, &log->command);
 }
 
@@ -291,6 +308,7 @@ ngx_pki_follower_read(ngx_pki_follower_t *follower)
     follower->command.log = &follower->log;
 
     follower->waiting = 1;
+    ngx_pki_zone_moment(&follower->asked);
 
     ngx_pki_redis_send(follower->redis, &follower->command);
 }
@@ -399,7 +417,11 @@ ngx_pki_follower_find(ngx_pki_follower_t *follower, redisReply *key)
 }
 
 
-/* every log is known up to now, unless there may be more than was asked for */
+/*
+ * Every log is known up to the moment when it was asked for, unless there may
+ * be more than that; not up to now: after a sleep of the machine the answer
+ * may be an old one.
+ */
 
 static void
 ngx_pki_follower_synced(ngx_pki_follower_t *follower)
@@ -411,7 +433,7 @@ ngx_pki_follower_synced(ngx_pki_follower_t *follower)
         log = &follower->logs[i];
 
         if (!log->behind) {
-            log->store->slot->synced_at = ngx_time();
+            log->store->slot->synced = follower->asked;
         }
     }
 

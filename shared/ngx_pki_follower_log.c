@@ -129,7 +129,7 @@ ngx_pki_follower_log_position(ngx_pki_follower_log_t *log, redisReply *reply)
     ngx_pki_follower_log_crl(slot, crl_number);
 
     if (slot->applied == seq) {
-        slot->synced_at = ngx_time();
+        slot->synced = log->asked;
     }
 
     return NGX_OK;

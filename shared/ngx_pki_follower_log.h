@@ -12,6 +12,7 @@
 
 
 #include "ngx_pki_follower.h"
+#include "ngx_pki_follower_restore.h"
 #include "ngx_pki_log_entry.h"
 
 
@@ -31,6 +32,9 @@ typedef struct {
 
     ngx_pki_redis_command_t    command;      /* the position */
     ngx_str_t                  argv[5];
+    ngx_pki_zone_moment_t      asked;        /* for the position */
+
+    ngx_pki_follower_restore_t  restore;
 
     unsigned                   broken:1;     /* not to be resumed */
     unsigned                   behind:1;     /* there may be more to read */
@@ -46,7 +50,7 @@ ngx_int_t ngx_pki_follower_log_init(ngx_pki_follower_log_t *log,
 void ngx_pki_follower_log_place(ngx_pki_follower_log_t *log);
 
 /*
- * Takes the answer of the script "position": the zone is as new as Redis, or
+ * Takes the answer of the script "position", as of log->asked: the zone is as new as Redis, or
  * reading from log->id will bring it there, or else all good statuses have
  * been dropped.  NGX_ERROR: the answer is malformed, logged.
  */

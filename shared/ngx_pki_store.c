@@ -22,6 +22,7 @@ static void ngx_pki_store_change(ngx_pki_store_job_t *job,
 static void ngx_pki_store_change_handler(ngx_pki_redis_command_t *cmd);
 static void ngx_pki_store_changed(ngx_pki_store_job_t *job,
     redisReply *fields, ngx_pki_store_result_e result);
+static void ngx_pki_store_restore_handler(ngx_pki_redis_command_t *cmd);
 static void ngx_pki_store_enter(ngx_pki_store_job_t *job);
 static ngx_int_t ngx_pki_store_decode(ngx_pki_store_job_t *job,
     redisReply *reply);
@@ -360,6 +361,71 @@ ngx_pki_store_changed(ngx_pki_store_job_t *job, redisReply *fields,
     }
 
     ngx_pki_store_done(job, result);
+}
+
+
+void
+ngx_pki_store_restore(ngx_pki_store_job_t *job)
+{
+    u_char     hex[2 * NGX_PKI_SERIAL_LEN];
+    ngx_str_t  serial;
+
+    ngx_pki_store_start(job, "restoring a revocation");
+
+    job->repeatable = 1;
+
+    serial.data = hex;
+    serial.len = ngx_pki_serial_print(hex, &job->serial);
+
+    if (ngx_pki_op_copy(job->op, &job->record.serial, &serial) != NGX_OK) {
+        ngx_pki_store_defer(job, NGX_PKI_STORE_UNAVAILABLE);
+        return;
+    }
+
+    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_RESTORE, 4, 9);
+
+    ngx_pki_store_key(job, "ca", NULL);
+    ngx_pki_store_key(job, "cert:", &job->record.serial);
+    ngx_pki_store_key(job, "revoked:0", NULL);
+    ngx_pki_store_key(job, "log", NULL);
+
+    ngx_pki_store_arg(job, &job->record.serial);
+    ngx_pki_store_number(job, job->status.reason);
+    ngx_pki_store_number(job, job->status.revoked_at);
+    ngx_pki_store_text(job, "restored");
+    ngx_pki_store_number(job, job->status.version);
+
+    job->command.durable = 1;
+
+    ngx_pki_store_send(job, ngx_pki_store_restore_handler);
+}
+
+
+/* the zone is right already, and hears of it by the log */
+
+static void
+ngx_pki_store_restore_handler(ngx_pki_redis_command_t *cmd)
+{
+    ngx_str_t             word;
+    ngx_pki_store_job_t  *job;
+
+    job = cmd->data;
+
+    if (ngx_pki_store_answer(job, REDIS_REPLY_STRING) != NGX_OK) {
+        return;
+    }
+
+    (void) ngx_pki_store_reply_string(cmd->reply, &word);
+
+    if (ngx_pki_str_eq(&word, "ok")) {
+        ngx_pki_store_done(job, NGX_PKI_STORE_OK);
+
+    } else if (ngx_pki_str_eq(&word, "none")) {
+        ngx_pki_store_done(job, NGX_PKI_STORE_NOT_FOUND);
+
+    } else {
+        ngx_pki_store_done(job, NGX_PKI_STORE_CONFLICT);
+    }
 }
 
 

@@ -79,6 +79,7 @@ struct ngx_pki_store_job_s {
     ngx_pki_serial_t           serial;
     ngx_pki_zone_status_t      status;
     time_t                     known_at;     /* when the status was known */
+    ngx_pki_zone_moment_t      asked;
 
     /* in and out, list: newest first */
     ngx_str_t                  cursor;       /* empty: from the start, end */
@@ -89,6 +90,7 @@ struct ngx_pki_store_job_s {
     ngx_str_t                  certificate;
     ngx_str_t                  crl;
     uint64_t                   crl_number;
+    uint64_t                   crl_seq;      /* the last change in it */
     time_t                     this_update;
     time_t                     next_update;
     ngx_str_t                  token;        /* of the lock */
@@ -138,9 +140,17 @@ void ngx_pki_store_revoke(ngx_pki_store_job_t *job);
 void ngx_pki_store_release(ngx_pki_store_job_t *job);
 
 /*
+ * Tells Redis what the zone knows: job->serial is revoked or held as
+ * job->status says.  OK: it had lost that; CONFLICT: it had not, or knows
+ * better; NOT_FOUND: it has no record of it, but CRLs will have it.
+ */
+void ngx_pki_store_restore(ngx_pki_store_job_t *job);
+
+/*
  * The status of job->serial: from the zone, else from Redis, then kept in the
  * zone.  OK and job->status; NOT_FOUND: never issued; UNAVAILABLE.
- * job->known_at: the zone's synced_at, or now for an answer of Redis.
+ * job->known_at: when the zone was in step with Redis, or when Redis was
+ * asked, by the wall clock as it goes now.
  */
 void ngx_pki_store_status(ngx_pki_store_job_t *job);
 
@@ -152,12 +162,14 @@ void ngx_pki_store_register(ngx_pki_store_job_t *job);
 
 /*
  * CRLs.  lock: OK and job->token, or CONFLICT: another node is at it.
- * load: job->crl, crl_number, this_update, next_update; or NOT_FOUND.
- * revoked: job->records, of which serial, revoked_at, reason are set, and
- * job->crl_number, the number of the last CRL (0: none).
- * publish: job->crl with its number and times, if the lock is still held and
- * no CRL of this or a higher number is there, else CONFLICT; tells all nodes
- * by the log.  All belong to the full CRL, shard 0.
+ * load: job->crl, crl_number, crl_seq, this_update, next_update; or NOT_FOUND.
+ * revoked: as of one moment job->records, of which serial, revoked_at, reason
+ * are set, job->crl_seq, the number of the last change in the log, and
+ * job->crl_number, that of the last CRL (0: none).
+ * publish: job->crl with its numbers and times, if the lock is still held,
+ * no CRL of this or a higher number is there, and Redis has not lost changes
+ * since "revoked", else CONFLICT; tells all nodes by the log.  All belong to
+ * the full CRL, shard 0.
  */
 void ngx_pki_store_crl_lock(ngx_pki_store_job_t *job);
 void ngx_pki_store_crl_load(ngx_pki_store_job_t *job);

@@ -18,7 +18,6 @@ static void ngx_pki_store_crl_lock_handler(ngx_pki_redis_command_t *cmd);
 static void ngx_pki_store_crl_load_handler(ngx_pki_redis_command_t *cmd);
 static ngx_int_t ngx_pki_store_crl_decode(ngx_pki_store_job_t *job,
     redisReply *reply);
-static void ngx_pki_store_crl_number_handler(ngx_pki_redis_command_t *cmd);
 static void ngx_pki_store_crl_revoked_handler(ngx_pki_redis_command_t *cmd);
 static ngx_int_t ngx_pki_store_crl_entries(ngx_pki_store_job_t *job,
     redisReply *reply);
@@ -85,12 +84,13 @@ ngx_pki_store_crl_load(ngx_pki_store_job_t *job)
 
     job->repeatable = 1;
 
-    ngx_pki_store_command(job, "HMGET", 5);
+    ngx_pki_store_command(job, "HMGET", 6);
     ngx_pki_store_key(job, "crl:0", NULL);
     ngx_pki_store_text(job, "number");
     ngx_pki_store_text(job, "this_update");
     ngx_pki_store_text(job, "next_update");
     ngx_pki_store_text(job, "der");
+    ngx_pki_store_text(job, "seq");
 
     ngx_pki_store_send(job, ngx_pki_store_crl_load_handler);
 }
@@ -109,7 +109,7 @@ ngx_pki_store_crl_load_handler(ngx_pki_redis_command_t *cmd)
         return;
     }
 
-    if (reply->elements == 4 && reply->element[0]->type == REDIS_REPLY_NIL) {
+    if (reply->elements == 5 && reply->element[0]->type == REDIS_REPLY_NIL) {
         ngx_pki_store_done(job, NGX_PKI_STORE_NOT_FOUND);
         return;
     }
@@ -126,13 +126,18 @@ ngx_pki_store_crl_load_handler(ngx_pki_redis_command_t *cmd)
 static ngx_int_t
 ngx_pki_store_crl_decode(ngx_pki_store_job_t *job, redisReply *reply)
 {
-    if (reply->elements != 4
+    job->crl_seq = 0;
+
+    if (reply->elements != 5
         || ngx_pki_store_reply_number(reply->element[0], &job->crl_number)
            != NGX_OK
         || ngx_pki_store_reply_time(reply->element[1], &job->this_update)
            != NGX_OK
         || ngx_pki_store_reply_time(reply->element[2], &job->next_update)
-           != NGX_OK)
+           != NGX_OK
+        || (reply->element[4]->type != REDIS_REPLY_NIL
+            && ngx_pki_store_reply_number(reply->element[4], &job->crl_seq)
+               != NGX_OK))
     {
         return NGX_ERROR;
     }
@@ -147,38 +152,11 @@ ngx_pki_store_crl_revoked(ngx_pki_store_job_t *job)
     ngx_pki_store_start(job, "reading what is revoked");
 
     job->repeatable = 1;
+    job->status.epoch = job->store->slot->epoch;
 
-    ngx_pki_store_command(job, "HGET", 2);
+    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_CRL_REVOKED, 3, 3);
+    ngx_pki_store_key(job, "ca", NULL);
     ngx_pki_store_key(job, "crl:0", NULL);
-    ngx_pki_store_text(job, "number");
-
-    ngx_pki_store_send(job, ngx_pki_store_crl_number_handler);
-}
-
-
-static void
-ngx_pki_store_crl_number_handler(ngx_pki_redis_command_t *cmd)
-{
-    ngx_pki_store_job_t  *job;
-
-    job = cmd->data;
-
-    job->crl_number = 0;
-
-    if (cmd->reply == NULL || cmd->reply->type != REDIS_REPLY_NIL) {
-        if (ngx_pki_store_answer(job, REDIS_REPLY_STRING) != NGX_OK) {
-            return;
-        }
-
-        if (ngx_pki_store_reply_number(cmd->reply, &job->crl_number)
-            != NGX_OK)
-        {
-            ngx_pki_store_malformed(job, "crl number");
-            return;
-        }
-    }
-
-    ngx_pki_store_command(job, "HGETALL", 1);
     ngx_pki_store_key(job, "revoked:0", NULL);
 
     ngx_pki_store_send(job, ngx_pki_store_crl_revoked_handler);
@@ -188,9 +166,11 @@ ngx_pki_store_crl_number_handler(ngx_pki_redis_command_t *cmd)
 static void
 ngx_pki_store_crl_revoked_handler(ngx_pki_redis_command_t *cmd)
 {
+    redisReply           *reply;
     ngx_pki_store_job_t  *job;
 
     job = cmd->data;
+    reply = cmd->reply;
 
     if (ngx_pki_store_answer(job, REDIS_REPLY_ARRAY) != NGX_OK) {
         return;
@@ -198,7 +178,13 @@ ngx_pki_store_crl_revoked_handler(ngx_pki_redis_command_t *cmd)
 
     /* a CRL that lacks one entry must not come to be */
 
-    if (ngx_pki_store_crl_entries(job, cmd->reply) != NGX_OK) {
+    if (reply->elements != 3
+        || ngx_pki_store_reply_number(reply->element[0], &job->crl_seq)
+           != NGX_OK
+        || ngx_pki_store_reply_number(reply->element[1], &job->crl_number)
+           != NGX_OK
+        || ngx_pki_store_crl_entries(job, reply->element[2]) != NGX_OK)
+    {
         ngx_pki_store_malformed(job, "list of revoked certificates");
         return;
     }
@@ -215,7 +201,7 @@ ngx_pki_store_crl_entries(ngx_pki_store_job_t *job, redisReply *reply)
     ngx_pki_serial_t   serial;
     ngx_pki_record_t  *record;
 
-    if (reply->elements % 2 != 0) {
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements % 2 != 0) {
         return NGX_ERROR;
     }
 
@@ -282,9 +268,20 @@ ngx_pki_store_crl_entry(ngx_str_t *value, ngx_pki_record_t *record)
 void
 ngx_pki_store_crl_publish(ngx_pki_store_job_t *job)
 {
+    ngx_pki_zone_slot_t  *slot;
+
     ngx_pki_store_start(job, "publishing the crl");
 
-    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_CRL_PUBLISH, 4, 10);
+    slot = job->store->slot;
+
+    /* what was collected may lack what Redis has lost since or before */
+
+    if (slot->restoring || job->status.epoch != slot->epoch) {
+        ngx_pki_store_defer(job, NGX_PKI_STORE_CONFLICT);
+        return;
+    }
+
+    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_CRL_PUBLISH, 4, 12);
 
     ngx_pki_store_key(job, "ca", NULL);
     ngx_pki_store_key(job, "lock:crl", NULL);
@@ -297,6 +294,8 @@ ngx_pki_store_crl_publish(ngx_pki_store_job_t *job)
     ngx_pki_store_number(job, job->next_update);
     ngx_pki_store_arg(job, &job->crl);
     ngx_pki_store_number(job, ngx_time());
+    ngx_pki_store_number(job, job->crl_seq);
+    ngx_pki_store_number(job, slot->applied);
 
     job->command.durable = 1;
 

@@ -112,6 +112,43 @@ static const char  ngx_pki_script_release[] =
     "return {'ok', redis.call('HGETALL', KEYS[2])}\n";
 
 
+/*
+ * KEYS: ca cert:<serial> revoked:<shard> log
+ * ARGV: serial reason at by version
+ *
+ * Sets again what was so by the change "version".  A hold may have been
+ * released by a later one.  If the record is gone, too, CRLs have it at least.
+ */
+
+static const char  ngx_pki_script_restore[] =
+    "local is = redis.call('HMGET', KEYS[2], 'status', 'not_after',\n"
+    "                      'version')\n"
+    "local hold = ARGV[2] == '6'\n"
+    "local word = is[1] and 'ok' or 'none'\n"
+    "if is[1] == 'revoked' or (is[1] == 'hold' and hold)\n"
+    "   or (is[1] and hold and tonumber(is[3]) > tonumber(ARGV[5])) then\n"
+    "  return 'conflict'\n"
+    "end\n"
+    "if not is[1] then\n"
+    "  local listed = redis.call('HGET', KEYS[3], ARGV[1])\n"
+    "  if listed and (hold or not string.find(listed, ' 6$')) then\n"
+    "    return word\n"
+    "  end\n"
+    "end\n"
+    "local status = hold and 'hold' or 'revoked'\n"
+    "local n = redis.call('HINCRBY', KEYS[1], 'seq', 1)\n"
+    "if is[1] then\n"
+    "  redis.call('HSET', KEYS[2], 'status', status, 'revoked_at', ARGV[3],\n"
+    "             'reason', ARGV[2], 'revoked_by', ARGV[4], 'version', n)\n"
+    "end\n"
+    "redis.call('HSET', KEYS[3], ARGV[1], ARGV[3] .. ' ' .. ARGV[2])\n"
+    "redis.call(" NGX_PKI_LOG_ADD
+    "           't', hold and 'held' or 'revoked',\n"
+    "           's', ARGV[1], 'st', status,\n"
+    "           'at', ARGV[3], 'r', ARGV[2], 'na', is[2] or 0)\n"
+    "return word\n";
+
+
 /* KEYS: ca cert:<serial> */
 
 static const char  ngx_pki_script_status[] =
@@ -166,18 +203,38 @@ static const char  ngx_pki_script_register[] =
 
 
 /*
+ * KEYS: ca crl:<shard> revoked:<shard>
+ *
+ * The number of the last change, that of the last CRL, what is revoked.
+ */
+
+static const char  ngx_pki_script_crl_revoked[] =
+    "return {redis.call('HGET', KEYS[1], 'seq') or '0',\n"
+    "        redis.call('HGET', KEYS[2], 'number') or '0',\n"
+    "        redis.call('HGETALL', KEYS[3])}\n";
+
+
+/*
  * KEYS: ca lock:crl crl:<shard> log
- * ARGV: token number this_update next_update <der> at
+ * ARGV: token number this_update next_update <der> at seq applied
+ *
+ * A Redis that is behind what its caller has applied has lost changes.
+ * "seq" is the last change that the CRL has; if nothing has happened since it
+ * was made, the entry that tells of it is no news for it either.
  */
 
 static const char  ngx_pki_script_crl_publish[] =
     "if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end\n"
     "local last = redis.call('HGET', KEYS[3], 'number')\n"
     "if last and tonumber(last) >= tonumber(ARGV[2]) then return 0 end\n"
+    "local now = redis.call('HGET', KEYS[1], 'seq') or 0\n"
+    "if tonumber(now) < tonumber(ARGV[8]) then return 0 end\n"
     "local n = redis.call('HINCRBY', KEYS[1], 'seq', 1)\n"
+    "local seq = ARGV[7]\n"
+    "if n == seq + 1 then seq = n end\n"
     "redis.call('HSET', KEYS[3], 'number', ARGV[2],\n"
     "           'this_update', ARGV[3], 'next_update', ARGV[4],\n"
-    "           'der', ARGV[5])\n"
+    "           'der', ARGV[5], 'seq', seq)\n"
     "redis.call(" NGX_PKI_LOG_ADD
     "           't', 'crl', 'at', ARGV[6], 'number', ARGV[2])\n"
     "return 1\n";
@@ -220,10 +277,12 @@ static ngx_pki_redis_script_t  ngx_pki_scripts[] = {
     ngx_pki_script(ngx_pki_script_find),
     ngx_pki_script(ngx_pki_script_revoke),
     ngx_pki_script(ngx_pki_script_release),
+    ngx_pki_script(ngx_pki_script_restore),
     ngx_pki_script(ngx_pki_script_status),
     ngx_pki_script(ngx_pki_script_page),
     ngx_pki_script(ngx_pki_script_records),
     ngx_pki_script(ngx_pki_script_register),
+    ngx_pki_script(ngx_pki_script_crl_revoked),
     ngx_pki_script(ngx_pki_script_crl_publish),
     ngx_pki_script(ngx_pki_script_crl_unlock),
     ngx_pki_script(ngx_pki_script_position)

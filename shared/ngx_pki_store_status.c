@@ -83,23 +83,23 @@ ngx_pki_store_status(ngx_pki_store_job_t *job)
 static ngx_uint_t
 ngx_pki_store_status_known(ngx_pki_store_job_t *job)
 {
-    time_t            synced_at;
+    time_t            known_at;
     ngx_int_t         rc;
     ngx_pki_store_t  *store;
 
     store = job->store;
 
-    synced_at = store->slot->synced_at;
+    known_at = ngx_pki_zone_moment_time(&store->slot->synced);
 
     rc = ngx_pki_zone_lookup(store->zone, store->slot, &job->serial,
                              &job->status);
 
-    if (synced_at == 0) {
+    if (known_at == 0) {
         job->status.status = NGX_PKI_STATUS_UNKNOWN;
         return 0;
     }
 
-    job->known_at = synced_at;
+    job->known_at = known_at;
 
     return rc == NGX_OK;
 }
@@ -116,11 +116,8 @@ ngx_pki_store_status_is_down(ngx_pki_store_job_t *job, ngx_str_t *error)
 static ngx_uint_t
 ngx_pki_store_status_heard(ngx_pki_store_t *store)
 {
-    time_t  age;
-
-    age = ngx_time() - store->slot->synced_at;
-
-    return age >= 0 && age <= NGX_PKI_STORE_HEARD;
+    return ngx_time() - ngx_pki_zone_moment_time(&store->slot->synced)
+           <= NGX_PKI_STORE_HEARD;
 }
 
 
@@ -190,6 +187,8 @@ ngx_pki_store_status_ask(ngx_pki_store_job_t *job)
         job->command.timeout = NGX_PKI_STORE_CONNECT;
     }
 
+    ngx_pki_zone_moment(&job->asked);
+
     ngx_pki_store_send(job, ngx_pki_store_status_handler);
 }
 
@@ -258,7 +257,7 @@ ngx_pki_store_status_process(ngx_pki_store_job_t *job, redisReply *reply)
     }
 
     job->status = status;
-    job->known_at = ngx_time();
+    job->known_at = ngx_pki_zone_moment_time(&job->asked);
 
     ngx_pki_store_status_done(job, NGX_PKI_STORE_OK);
 }

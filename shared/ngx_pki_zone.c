@@ -309,6 +309,40 @@ ngx_pki_zone_responder_get(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
 }
 
 
+void
+ngx_pki_zone_moment(ngx_pki_zone_moment_t *moment)
+{
+    moment->wall = ngx_time();
+    moment->monotonic = ngx_current_msec;
+}
+
+
+/*
+ * Read without the lock: if one of the two is of a moment and the other of
+ * the next, each is true by itself, and the earlier one is taken.
+ */
+
+time_t
+ngx_pki_zone_moment_time(ngx_pki_zone_moment_t *moment)
+{
+    time_t          wall;
+    ngx_msec_int_t  age;
+
+    wall = moment->wall;
+
+    if (wall == 0) {
+        return 0;
+    }
+
+    /* another worker's clock may be some milliseconds ahead */
+
+    age = (ngx_msec_int_t) (ngx_current_msec - moment->monotonic);
+    age = ngx_max(age, 0);
+
+    return ngx_min(wall, ngx_time() - (time_t) (age / 1000));
+}
+
+
 ngx_uint_t
 ngx_pki_zone_lead(ngx_pki_zone_t *zone)
 {

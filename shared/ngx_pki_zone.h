@@ -16,6 +16,10 @@
  * of an older epoch counts as absent, and so does every answer of Redis to a
  * question of an older epoch.  A revoked or held entry stays until a newer
  * version says otherwise, whatever the epoch.
+ *
+ * Restoring.  Behind a gap there may be a Redis that has lost changes.  From
+ * then on slot->restoring is set, and no CRL is built, until the follower has
+ * given Redis back what the zone knows to be revoked or held.
  */
 
 
@@ -30,6 +34,17 @@
 #define NGX_PKI_ZONE_TEXT_LEN    256
 
 
+/*
+ * A moment by both clocks: the wall clock may be set, the monotonic one may
+ * stand still while the machine sleeps.
+ */
+
+typedef struct {
+    volatile time_t            wall;         /* 0: never */
+    volatile ngx_msec_t        monotonic;    /* ngx_current_msec */
+} ngx_pki_zone_moment_t;
+
+
 /* what is known of a certificate */
 
 typedef struct {
@@ -40,6 +55,14 @@ typedef struct {
     uint64_t                   version;
     ngx_uint_t                 epoch;        /* slot->epoch when asked */
 } ngx_pki_zone_status_t;
+
+
+/* what is known of one that is revoked or held */
+
+typedef struct {
+    ngx_pki_serial_t           serial;
+    ngx_pki_zone_status_t      status;
+} ngx_pki_zone_revoked_t;
 
 
 typedef enum {
@@ -68,8 +91,9 @@ typedef struct {
     uint64_t                   applied;
     u_char                     last_id[48];  /* of the stream, text */
     size_t                     last_id_len;
-    volatile time_t            synced_at;    /* 0: never; wall clock */
+    ngx_pki_zone_moment_t      synced;       /* as new as Redis was then */
     ngx_atomic_t               epoch;
+    ngx_atomic_t               restoring;    /* see above */
 
     /* changes that a CRL must show, and the CRL that Redis has */
     ngx_atomic_t               revocations;
@@ -137,10 +161,32 @@ void ngx_pki_zone_apply(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
 /*
  * The log has a gap: drops every good status of the authority; revoked and
  * held ones stay until Redis says otherwise.  Following goes on from "applied"
- * and "id".  Counts as a revocation, for one may have been missed.
+ * and "id".  Counts as a revocation, for one may have been missed.  Sets
+ * slot->restoring unless nothing had been followed before.
  */
 void ngx_pki_zone_reset(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
     uint64_t applied, ngx_str_t *id);
+
+/*
+ * Goes through the revoked and held entries of an authority, some at a time:
+ * copies at most *n from "*place" on (0: the beginning), sets *n to how many
+ * and moves *place behind them.  NGX_AGAIN: go on there; NGX_DONE: the end.
+ */
+ngx_int_t ngx_pki_zone_revoked(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
+    uint32_t *place, ngx_pki_zone_revoked_t *revoked, ngx_uint_t *n);
+
+/* Ends slot->restoring, unless the log had another gap since "epoch". */
+void ngx_pki_zone_restored(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
+    ngx_uint_t epoch);
+
+/* Sets "moment" to now, as far as the event loop knows. */
+void ngx_pki_zone_moment(ngx_pki_zone_moment_t *moment);
+
+/*
+ * When it was, in seconds of the wall clock as that goes now: the earlier of
+ * what the two clocks say, in the future never.  0: never.
+ */
+time_t ngx_pki_zone_moment_time(ngx_pki_zone_moment_t *moment);
 
 /* Sets state, fingerprint (32 octets, or NULL: as it was) and text. */
 void ngx_pki_zone_set_state(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,

@@ -15,6 +15,10 @@
 
 #define NGX_PKI_ZONE_SWEEP  1024
 
+/* entries looked at under the lock when all are gone through */
+
+#define NGX_PKI_ZONE_SLICE  1024
+
 #define NGX_PKI_ZONE_PRIME  1099511628211ULL
 
 
@@ -161,7 +165,72 @@ ngx_pki_zone_reset(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
 
     slot->epoch++;
     slot->revocations++;
+
+    if (slot->last_id_len != 0) {
+        slot->restoring = 1;
+    }
+
     ngx_pki_zone_move(slot, applied, id);
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+ngx_int_t
+ngx_pki_zone_revoked(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
+    uint32_t *place, ngx_pki_zone_revoked_t *revoked, ngx_uint_t *n)
+{
+    uint32_t               i, last;
+    ngx_int_t              rc;
+    ngx_uint_t             found;
+    ngx_pki_zone_entry_t  *entry;
+    ngx_pki_zone_table_t  *table;
+
+    found = 0;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    table = &((ngx_pki_zone_sh_t *) zone->sh)->table;
+
+    last = *place + ngx_min(table->used - *place, NGX_PKI_ZONE_SLICE);
+
+    for (i = *place; i < last && found < *n; i++) {
+        entry = &table->entries[i];
+
+        if (entry->slot == slot->index
+            && entry->status > NGX_PKI_STATUS_GOOD)
+        {
+            revoked[found].serial.len = entry->serial_len;
+            ngx_memcpy(revoked[found].serial.data, entry->serial,
+                       entry->serial_len);
+
+            ngx_pki_zone_read(entry, &revoked[found].status);
+            revoked[found].status.epoch = slot->epoch;
+
+            found++;
+        }
+    }
+
+    rc = (i == table->used) ? NGX_DONE : NGX_AGAIN;
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    *place = i;
+    *n = found;
+
+    return rc;
+}
+
+
+void
+ngx_pki_zone_restored(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
+    ngx_uint_t epoch)
+{
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    if (slot->epoch == epoch) {
+        slot->restoring = 0;
+    }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 }

@@ -203,7 +203,7 @@ no_secret();
 --- before
 redis_cmd('ACL', 'SETUSER', 'nginx', 'on', '>gallop horse', '~pki:*',
           '-@all', '+@read', '+@write', '+@scripting', '+@connection',
-          '-@dangerous', '+wait', '+select', '+ping');
+          '-@dangerous', '+wait');
 --- http_config eval
 "pki_redis redis://127.0.0.1:$::port;
 pki_redis_user nginx;

@@ -23,6 +23,7 @@ our %profiles = (
     usages    => 'key_usage digitalSignature nonRepudiation keyAgreement
                             dataEncipherment;
                   extended_key_usage codeSigning timeStamping pkInitKDC
+                                     msSmartcardLogin
                                      1.3.6.1.4.1.99999.1;',
     agree     => 'key_usage keyAgreement;',
     cipher    => 'key_usage keyEncipherment;',
@@ -41,6 +42,8 @@ our %profiles = (
     names     => 'allow_san dns "^[a-z]+\.contoso\.example$";
                   allow_san upn "@contoso\.example$";',
     wild      => 'allow_san dns "^(\*\.)?contoso\.example$";',
+    kinds     => 'allow_san dns .; allow_san ip .; allow_san email .;
+                  allow_san uri .; allow_san upn .;',
     carries   => 'copy_extension 1.3.6.1.4.1.99999.2;
                   copy_extension 1.3.6.1.4.1.99999.3;
                   extension 1.3.6.1.4.1.99999.4 0c026869;
@@ -298,7 +301,8 @@ is(extension($text, 'X509v3 Key Usage'),
    'critical Digital Signature, Non Repudiation, Data Encipherment',
    'those of RSA');
 is(extension($text, 'X509v3 Extended Key Usage'),
-   'Code Signing, Time Stamping, Signing KDC Response, 1.3.6.1.4.1.99999.1',
+   'Code Signing, Time Stamping, Signing KDC Response, Microsoft Smartcard '
+   . 'Login, 1.3.6.1.4.1.99999.1',
    'names and an OID');
 
 $text = text_of('usages', key => $::ec);
@@ -314,12 +318,12 @@ refused('an EC key for keyEncipherment', qr/has none of the key usages wanted/,
 $text = text_of('asked', key => $::rsa,
                 extension => ['keyUsage=nonRepudiation,dataEncipherment',
                               'extendedKeyUsage=serverAuth,emailProtection,'
-                              . 'ipsecIKE,msSmartcardLogin']);
+                              . 'ipsecIKE']);
 is(extension($text, 'X509v3 Key Usage'),
    'critical Non Repudiation, Data Encipherment', 'as requested');
 is(extension($text, 'X509v3 Extended Key Usage'),
    'TLS Web Server Authentication, E-mail Protection, ipsec Internet Key '
-   . 'Exchange, Microsoft Smartcard Login', 'as requested, in this order');
+   . 'Exchange', 'as requested, in this order');
 
 
 
@@ -343,6 +347,8 @@ my %asked = (
                     qr/extended key usage OCSPSigning/],
     anyExtendedKeyUsage => ['extendedKeyUsage=clientAuth,anyExtendedKeyUsage',
                             qr/extended key usage anyExtendedKeyUsage/],
+    msSmartcardLogin => ['extendedKeyUsage=msSmartcardLogin',
+                         qr/extended key usage msSmartcardLogin/],
     codeSigning => ['extendedKeyUsage=codeSigning',
                     qr/extended key usage codeSigning/],
     'an unknown usage' => ['extendedKeyUsage=1.3.6.1.4.1.99999.9',
@@ -463,7 +469,7 @@ my $san = 'X509v3 Subject Alternative Name';
 my $all = 'DNS:a.example,IP:192.0.2.7,IP:2001:db8::7,email:a@a.example,'
           . 'URI:urn:uuid:0b06c0b2-0000-4000-8000-000000000000,'
           . 'otherName:1.3.6.1.4.1.311.20.2.3;UTF8:a@a.example';
-my $text = text_of('default', key => $::ec, san => $all);
+my $text = text_of('kinds', key => $::ec, san => $all);
 is(extension($text, $san),
    'DNS:a.example, IP Address:192.0.2.7, IP Address:2001:DB8:0:0:0:0:0:7, '
    . 'email:a@a.example, '
@@ -473,7 +479,9 @@ is(extension($text, $san),
 is(extension(text_of('default', key => $::ec, subject => '/', san => 'DNS:a'),
              $san), 'critical DNS:a', 'critical if it is the only name');
 like(extension(text_of('fixed', key => $::ec, san => 'DNS:evil'), $san),
-     qr/^DNS:one\.example, IP Address:192\.0\.2\.1, IP Address:2001:DB8:\S+, email:a\@one\.example, URI:https:\S+, othername: UPN::a\@one\.example$/,
+     qr{^DNS:one\.example,\ IP\ Address:192\.0\.2\.1,
+         \ IP\ Address:2001:DB8:\S+,\ email:a\@one\.example,
+         \ URI:https:\S+,\ othername:\ UPN::a\@one\.example$}x,
      'those of the profile');
 is(extension(text_of('nameless', key => $::ec, san => 'DNS:evil'), $san), '',
    'none');
@@ -486,6 +494,9 @@ like(extension(text_of('default', key => $::ec, san => $many), $san),
 refused('65 names', qr/has over 64 names/, 'default', key => $::ec,
         san => "$many,DNS:last");
 
+refused('a user principal name', qr/not allowed, a user principal name needs/,
+        'default', key => $::ec,
+        san => 'otherName:1.3.6.1.4.1.311.20.2.3;UTF8:a@a.example');
 my $name = qr/subject alternative name has a name that is not/;
 refused('a wildcard', qr/"\*\.a\.example" is not allowed, a wildcard needs/,
         'default', key => $::ec, san => 'DNS:*.a.example');

@@ -70,6 +70,7 @@ sub request {
     return join "\r\n", $line, @headers, '', '';
 }
 
+log_level('info');
 run_tests();
 
 __DATA__

@@ -597,5 +597,5 @@ is($x{good}, 'demo good ' . serial_octets($::cert) . ' ', 'good');
 is($x{revoked}, 'demo revoked ' . serial_octets($revoked)
    . ' keyCompromise', 'revoked');
 is($x{unknown}, 'demo unknown 00ff01 ', 'unknown');
-is($x{bad}, ' malformedRequest  ', 'malformed');
+is($x{bad}, 'malformedRequest  ', 'malformed');
 like($x{foreign}, qr/ unauthorized /, 'foreign');

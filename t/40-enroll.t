@@ -63,7 +63,7 @@ server {
     server_name two.example;
     ssl_certificate $TEST_NGINX_WORK/tls.pem;
     ssl_certificate_key $TEST_NGINX_WORK/tls.key;
-    ssl_client_certificate $TEST_NGINX_WORK/other-ca.pem;
+    ssl_client_certificate $TEST_NGINX_WORK/stranger-ca.pem;
     ssl_verify_client optional_no_ca;
     location = /enroll { enroll demo; }
 }
@@ -595,7 +595,7 @@ my $before = count('demo');
 my $csr = csr('tls');
 
 is(tried_by_tls('one', '/enroll', data => $csr), '403 forbidden', 'none');
-is(tried_by_tls('one', '/enroll', data => $csr, cert => 'other'), 400,
+is(tried_by_tls('one', '/enroll', data => $csr, cert => 'stranger'), 400,
    'of a CA that is not known: nginx itself');
 is(count('demo'), $before, 'nothing issued');
 
@@ -619,7 +619,7 @@ $::locations
 rest_ready();
 is(tried_by_tls('two', '/enroll', data => csr('noca'), cert => 'client'),
    '403 forbidden', 'untrusted');
-is(tried_by_tls('two', '/enroll', data => csr('noca'), cert => 'other'), 201,
+is(tried_by_tls('two', '/enroll', data => csr('noca'), cert => 'stranger'), 201,
    'trusted');
 
 

@@ -22,6 +22,7 @@ import argparse
 import base64
 import binascii
 import contextlib
+import functools
 import hashlib
 import io
 import json
@@ -242,11 +243,17 @@ def key_pem(key):
                              serialization.NoEncryption())
 
 
+@functools.lru_cache(None)
+def key_of_pem(pem):
+    """To load a key is to check it, which takes long."""
+    return serialization.load_pem_private_key(pem, None)
+
+
 def load_key(file, kind):
     """The key in the file, made there first if the file is not there."""
     if file and os.path.exists(file):
         with open(file, 'rb') as f:
-            return serialization.load_pem_private_key(f.read(), None)
+            return key_of_pem(f.read())
     key = new_key(kind)
     if file:
         with open(file + '.new', 'wb') as f:
@@ -455,8 +462,11 @@ def make_attributes(a, content, nonce):
     h = hashlib.new(a.digest, content).digest()
     if 'digest' in a.broken:
         h = flip(h)
-    txn = binascii.unhexlify(a.txn_hex) if a.txn_hex is not None \
-        else a.txn.encode()
+    txn = os.urandom(16).hex().encode()
+    if a.txn_hex is not None:
+        txn = binascii.unhexlify(a.txn_hex)
+    elif a.txn is not None:
+        txn = a.txn.encode()
     made = [
         ('content-type', attribute(CONTENT_TYPE, oid(DATA))),
         ('digest', attribute(MESSAGE_DIGEST, octets(h))),
@@ -729,8 +739,7 @@ class Reply:
         signer = bytes.fromhex(self.state['signer'])
         self.check(recipient[1].whole == seq(*issuer_and_serial(signer)),
                    'R6', 'recipient is not the signer certificate')
-        key = serialization.load_pem_private_key(
-            self.state['key'].encode(), None)
+        key = key_of_pem(self.state['key'].encode())
         cek = key.decrypt(recipient[3].value, self.transport(recipient[2]))
         sealed = enveloped[2].children()
         name = sealed[1].child(0, 0x06).oid()
@@ -832,7 +841,7 @@ def command_run():
         out = io.StringIO()
         try:
             with contextlib.redirect_stdout(out):
-                code = command(options(json.loads(line)))
+                code = command(argument_parser().parse_args(json.loads(line)))
         except SystemExit as e:
             code = e.code
         except Exception as e:
@@ -842,7 +851,8 @@ def command_run():
     return 0
 
 
-def options(arguments):
+@functools.lru_cache(None)
+def argument_parser():
     parser = argparse.ArgumentParser(prog='scep_craft.py')
     commands = parser.add_subparsers(dest='command', required=True)
 
@@ -870,7 +880,7 @@ def options(arguments):
     m.add_argument('--payload', help='a file instead of the CSR')
     m.add_argument('--type', default='19', help='messageType')
     m.add_argument('--type-tag', default='printable', choices=STRINGS)
-    m.add_argument('--txn', default=os.urandom(16).hex())
+    m.add_argument('--txn', help='default random')
     m.add_argument('--txn-hex')
     m.add_argument('--txn-tag', default='printable', choices=STRINGS)
     m.add_argument('--nonce', help='hex')
@@ -924,7 +934,7 @@ def options(arguments):
     o.add_argument('--cert-out')
     o.add_argument('reply', help='"-": standard input')
     commands.add_parser('run', help='many of these')
-    return parser.parse_args(arguments)
+    return parser
 
 
 def command(a):
@@ -933,4 +943,4 @@ def command(a):
 
 
 if __name__ == '__main__':
-    sys.exit(command(options(sys.argv[1:])))
+    sys.exit(command(argument_parser().parse_args()))

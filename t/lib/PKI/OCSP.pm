@@ -28,7 +28,7 @@ use PKI::Client ();
 our @EXPORT = qw( ocsp_defaults ocsp_craft ocsp_make ocsp_parse ocsp_post
                   ocsp_post_all ocsp_get base64 escape crl_fetch crl_parse
                   certificate ready ocsp_ready new_certificate revoke release
-                  serial_octets raw );
+                  serial_octets raw by_worker node_start node_stop );
 
 our $MALFORMED    = "\x30\x03\x0a\x01\x01";
 our $TRY_LATER    = "\x30\x03\x0a\x01\x03";
@@ -221,6 +221,40 @@ sub raw {
 }
 
 
+# Sends the same request on many connections until each worker has answered;
+# the location says who did: add_header X-Pid $pid always.  Returns answers
+# (status, headers, body) by process id.
+
+sub by_worker {
+    my ($request) = @_;
+
+    my $port = Test::Nginx::Util::server_port_for_client();
+    my %answers;
+
+    PKI::wait_until(sub {
+        my @sockets = map {
+            IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $port)
+                or die "connect: $!"
+        } 1 .. 24;
+
+        for my $s (@sockets) {
+            binmode $s;
+            $s->autoflush(1);
+            print $s $request;
+        }
+
+        for my $s (@sockets) {
+            my @answer = PKI::parse_response(PKI::read_all($s, 5));
+            push @{ $answers{ $answer[1]{'x-pid'} // 0 } }, \@answer;
+        }
+
+        return keys %answers > 1;
+    }, 20) or die 'one worker answers everything';
+
+    return %answers;
+}
+
+
 # Its file, or nothing: PKI::Client's key is made once.
 
 my $key;
@@ -257,6 +291,74 @@ sub release {
 
     return (PKI::Client::api(
         'POST', ($uri || '/m') . "/api/certificates/$serial/release", {}))[0];
+}
+
+
+# Another node: the same configuration and Redis, an nginx and a port of its
+# own; returns the port.  PKI::http takes it as "port".
+
+my %nodes;
+
+sub node_start {
+    my ($change) = @_;
+
+    my $port = PKI::free_port();
+    my $own = Test::Nginx::Util::server_port();
+    my $root = $Test::Nginx::Util::ServRoot;
+    my $dir = PKI::work_dir() . "/node$port";
+
+    my $conf = PKI::slurp($Test::Nginx::Util::ConfFile);
+    $conf =~ s/\blisten(\s+)$own\b/listen$1$port/g;
+    $conf =~ s/\Q$root\E/$dir/g;
+    $conf =~ s/^daemon\s+on;/daemon off;/m
+        or $conf = "daemon off;\n$conf";
+    $conf = $change->($conf) if $change;
+
+    mkdir $_ for $dir, "$dir/logs", "$dir/html";
+    PKI::work_file("node$port/nginx.conf", $conf);
+
+    my $pid = fork() // die "fork: $!";
+
+    if ($pid == 0) {
+        open STDOUT, '>', '/dev/null';
+        open STDERR, '>', "$dir/stderr";
+        { exec $ENV{TEST_NGINX_BINARY} || 'nginx', '-p', $dir,
+               '-e', "$dir/logs/error.log", '-c', "$dir/nginx.conf" };
+        POSIX::_exit(127);
+    }
+
+    $nodes{$port} = { pid => $pid, owner => $$, dir => $dir };
+
+    PKI::wait_until(sub {
+        (PKI::http_get('/probe', port => $port))[0] == 200
+    }, 15) or die "the other node does not start: ",
+                  PKI::slurp("$dir/stderr");
+
+    return $port;
+}
+
+
+# Returns its error log.
+
+sub node_stop {
+    my ($port) = @_;
+
+    my $node = delete $nodes{$port};
+
+    kill 'QUIT', $node->{pid};
+    waitpid $node->{pid}, 0;
+
+    return PKI::slurp("$node->{dir}/logs/error.log");
+}
+
+
+END {
+    local $?;
+
+    for my $node (grep { $_->{owner} == $$ } values %nodes) {
+        kill 'TERM', $node->{pid};
+        waitpid $node->{pid}, 0;
+    }
 }
 
 

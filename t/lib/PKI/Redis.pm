@@ -3,7 +3,8 @@ package PKI::Redis;
 # A private Redis server for one suite, and a client for it.
 #
 #   my $redis = PKI::Redis->new(appendonly => 1, password => 'x',
-#                               socket => 1, args => ['--maxclients', 10]);
+#                               socket => 1, args => ['--maxclients', 10],
+#                               config => 'conf/redis.conf');
 #
 #   $redis->stop; $redis->kill; $redis->start; $redis->restart;
 #   $redis->pause; $redis->resume;          stops answering, and goes on
@@ -64,10 +65,15 @@ sub start {
     return $self if $self->{pid};
 
     my @args = ('--port', $self->{port}, '--bind', '127.0.0.1',
-                '--dir', $self->{dir}, '--save', '',
-                '--appendonly', $self->{appendonly} ? 'yes' : 'no',
-                '--appendfsync', 'always',
-                '--logfile', "$self->{dir}/redis.log");
+                '--dir', $self->{dir}, '--logfile', "$self->{dir}/redis.log");
+
+    if ($self->{config}) {
+        unshift @args, $self->{config};
+
+    } else {
+        push @args, '--save', '', '--appendfsync', 'always',
+             '--appendonly', $self->{appendonly} ? 'yes' : 'no';
+    }
 
     push @args, '--unixsocket', "$self->{dir}/redis.sock" if $self->{socket};
     push @args, '--requirepass', $self->{password} if $self->{password};

@@ -41,21 +41,21 @@ sub htpasswd {
 
 
 # tls.pem and tls.key for servers; ca.pem and client.pem, client.key below it;
-# other-ca.pem and other.pem, other.key, which the first does not know.
+# stranger-ca.pem and stranger.pem, stranger.key, which the first does not know.
 
 sub tls_files {
     my $dir = PKI::work_dir();
     my @ec = ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
               '-nodes');
 
-    for (['tls', 'tls'], ['ca', 'Client CA'], ['other-ca', 'Other CA']) {
+    for (['tls', 'tls'], ['ca', 'Client CA'], ['stranger-ca', 'Strange CA']) {
         my ($name, $subject) = @$_;
         PKI::openssl('req', '-new', '-x509', @ec, '-days', 30,
                      '-subj', "/CN=$subject", '-keyout', "$dir/$name.key",
                      '-out', "$dir/$name.pem");
     }
 
-    for (['client', 'ca'], ['other', 'other-ca']) {
+    for (['client', 'ca'], ['stranger', 'stranger-ca']) {
         my ($name, $ca) = @$_;
         PKI::openssl('req', '-new', @ec, '-subj', "/O=Test/CN=$name",
                      '-keyout', "$dir/$name.key", '-out', "$dir/$name.csr");

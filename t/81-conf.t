@@ -1,0 +1,214 @@
+# The configurations in conf/, as they are but for paths and ports.  demo.conf
+# and run.sh are run by 80-demo.t.
+
+use lib 't/lib';
+use PKI;
+use PKI::Client;
+use PKI::Nginx;
+
+our $work = work_dir();
+our %tested = map { $_ => 1 } qw( demo.conf log-format.conf redis.conf
+                                  static-challenge.conf );
+
+sub curl {
+    my ($port, $uri, @words) = @_;
+
+    my ($code, $out) = command('curl', '-s', '-m', 10, '--cacert',
+                               "$work/tls.pem", '-w', '\n%{http_code}',
+                               @words, "https://localhost:$port$uri");
+    my ($body, $status) = $out =~ /\A(.*)\n(\d+)\z/s;
+    return ($status, $body);
+}
+
+sub tls_certificate {
+    my ($name, $subject) = @_;
+
+    my $key = new_key('ec:P-256');
+    openssl('x509', '-req', '-in', new_csr(key => $key, subject => $subject),
+            '-CA', "$work/tls.pem", '-CAkey', "$work/tls.key",
+            '-set_serial', int rand 1e9, '-days', 9, '-extfile',
+            work_file("$name.ext", "subjectAltName=DNS:localhost\n"),
+            '-out', "$work/$name.pem");
+    rename $key, "$work/$name.key" or die $!;
+}
+
+no_shuffle();
+run_tests();
+
+__DATA__
+
+=== TEST 1: redis.conf: what is acknowledged is not forgotten
+--- config
+--- perl
+my $redis = PKI::Redis->new(config => 'conf/redis.conf');
+my %wanted = ('appendonly' => 'yes', 'appendfsync' => 'always', 'save' => '',
+              'maxmemory-policy' => 'noeviction',
+              'no-appendfsync-on-rewrite' => 'no');
+
+for (sort keys %wanted) {
+    is($redis->command('CONFIG', 'GET', $_)->[1], $wanted{$_}, $_);
+}
+
+my $nginx = PKI::Nginx->new(
+    http => 'pki_redis ' . $redis->url . ";\n"
+            . authority('demo', key => 'ec:P-256'),
+    server => 'location = /probe { pki_probe; }
+               location = /enroll { enroll demo; enroll_auth none insecure; }
+               location = /ocsp { ocsp_responder demo; }')->start;
+my $up = sub { (http_get('/probe', port => $nginx->port))[0] == 200 };
+ok(wait_until($up, 20), 'ready');
+my $key = new_key('ec:P-256');
+
+for my $time (1 .. 3) {
+    my ($status, undef, $cert) = http_post(
+        '/enroll', slurp(new_csr(key => $key, subject => "/CN=c$time")),
+        port => $nginx->port);
+    $redis->kill;
+    is($status, 201, 'issued');
+    my $serial = serial_of(work_file('cert.pem', $cert));
+    $redis->start;
+    is($redis->command('HGET', "pki:{demo}:cert:$serial", 'status'), 'good',
+       'killed at once: it knows the certificate');
+    ok(wait_until($up, 20), 'ready again');
+}
+
+$redis->command('CONFIG', 'SET', 'maxmemory', '1mb');
+my ($status) = http_post('/enroll', slurp(new_csr(key => $key)),
+                         port => $nginx->port);
+is($status, 503, 'memory is full: nothing is issued');
+is({ocsp_ask(url => 'http://127.0.0.1:' . $nginx->port . '/ocsp',
+             ca => work_file('demo.pem'),
+             cert => work_file('cert.pem'))}->{status}, 'good',
+   'OCSP goes on');
+$redis->command('CONFIG', 'SET', 'maxmemory', '0');
+($status) = http_post('/enroll', slurp(new_csr(key => $key)),
+                      port => $nginx->port);
+is($status, 201, 'and so does the rest, once there is memory');
+ok($nginx->stop, 'ends well');
+
+
+
+=== TEST 2: static-challenge.conf
+--- config
+--- perl
+my ($etc, $lib) = ("$::work/etc", "$::work/lib");
+mkdir $_ for $etc, $lib;
+work_file('etc/challenge', "open sesame\n");
+work_file('etc/log-format.conf', slurp('conf/log-format.conf'));
+
+openssl('req', '-new', '-x509', '-newkey', 'ec', '-pkeyopt',
+        'ec_paramgen_curve:P-256', '-nodes', '-keyout', "$::work/tls.key",
+        '-days', 9, '-subj', '/CN=tls', '-out', "$::work/tls.pem");
+tls_certificate('etc/server', '/CN=localhost');
+tls_certificate('alice', '/O=Contoso/CN=alice');
+tls_certificate('helpdesk', '/O=Contoso/CN=helpdesk');
+tls_certificate('mallory', '/O=Contoso/CN=mallory');
+work_file('etc/admins.pem', slurp("$::work/tls.pem"));
+
+my $redis = PKI::Redis->new(config => 'conf/redis.conf');
+my $tls_port = free_port();
+my $modules = join '', map { "load_module $_;\n" }
+              split ' ', $ENV{TEST_NGINX_LOAD_MODULES} || '';
+
+my $nginx = PKI::Nginx->new(file => 'conf/static-challenge.conf', edit => sub {
+    my $change = sub {
+        my ($from, $to) = @_;
+        ok(s/$from/$to/g, "has $from");
+    };
+    $change->(qr/^load_module \S+;\n/m, $modules);
+    $change->(qr/^user\s+\S+;/m, $> == 0 ? 'user root;' : '');
+    $change->(qr{/etc/nginx/pki}, $etc);
+    $change->(qr{/var/lib/nginx/pki}, $lib);
+    $change->(qr{/var/log/nginx}, 'logs');
+    $change->(qr{/run/nginx\.pid}, 'logs/nginx.pid');
+    $change->(qr/worker_processes auto/, 'worker_processes 2');
+    $change->(qr/redis:\S+:6379/, $redis->url);
+    $change->(qr/listen +80 /, 'listen 127.0.0.1:$TEST_NGINX_SERVER_PORT ');
+    $change->(qr/listen +443 /, "listen 127.0.0.1:$tls_port ");
+    $change->(qr{http://pki\.contoso\.example},
+              'http://127.0.0.1:$TEST_NGINX_SERVER_PORT');
+    s/^http \{/http {\nclient_body_temp_path temp;\nproxy_temp_path temp;\n/m;
+});
+
+my ($code, $said) = $nginx->test;
+is($code, 0, 'nginx -t') or diag($said);
+unlike($said, qr/\[warn\]/, 'without a warning') or diag($said);
+
+$nginx->start;
+my $port = $nginx->port;
+my $url = "http://127.0.0.1:$port";
+ok(wait_until(sub { (http_get('/probe', port => $port))[0] == 200 }, 30),
+   'ready') or diag($nginx->said . $nginx->log);
+
+my $ca = "$lib/devices.pem";
+my $key = new_key('rsa:2048');
+my $cert = scep_enroll(url => "$url/scep", key => $key, ca => $ca,
+                       subject => 'O=Evil, CN=laptop-1',
+                       san => 'laptop-1.devices.contoso.example',
+                       password => 'open sesame');
+ok(defined $cert, 'a device enrols');
+is(openssl('x509', '-in', $cert, '-noout', '-subject', '-nameopt', 'RFC2253'),
+   "subject=CN=laptop-1,OU=Devices,O=Contoso\n", 'with the name of the profile');
+ok(!defined scep_enroll(url => "$url/scep", key => $key, ca => $ca,
+                        subject => 'CN=laptop-2', password => 'wrong'),
+   'not with another secret');
+ok(!defined scep_enroll(url => "$url/scep", key => $key, ca => $ca,
+                        subject => 'CN=laptop-2', password => 'open sesame',
+                        san => 'www.contoso.example'),
+   'nor with another name');
+
+my ($ocsp) = openssl('x509', '-in', $cert, '-noout', '-ocsp_uri') =~ /(\S+)/;
+is({ocsp_ask(url => $ocsp, ca => $ca, cert => $cert)}->{status}, 'good',
+   'good, asked where the certificate says');
+
+my @alice = ('--cert', "$::work/alice.pem", '--key', "$::work/alice.key");
+my @helpdesk = ('--cert', "$::work/helpdesk.pem",
+                '--key', "$::work/helpdesk.key");
+my @mallory = ('--cert', "$::work/mallory.pem", '--key',
+               "$::work/mallory.key");
+my $list = '/certificates/api/certificates';
+my $serial = serial_of($cert);
+
+is((curl($tls_port, $list))[0], 400, 'no client certificate');
+is((curl($tls_port, $list, @mallory))[0], 403, 'somebody without a role');
+like((curl($tls_port, $list, @helpdesk))[1], qr/"$serial"/,
+     'the helpdesk sees it');
+
+my $csr = slurp(new_csr(key => $key)) =~ s/\n/\\n/gr;
+is((curl($tls_port, $list, @helpdesk, '-H', 'Content-Type: application/json',
+         '-d', "{\"csr\":\"$csr\"}"))[0], 403, 'but does not issue');
+is((curl($tls_port, "$list/$serial/revoke", @helpdesk, '-H',
+         'Content-Type: application/json', '-d', '{"reason":"superseded"}'))[0],
+   200, 'and revokes');
+is({ocsp_ask(url => $ocsp, ca => $ca, cert => $cert)}->{status}, 'revoked',
+   'revoked');
+is((curl($tls_port, $list, @alice, '-H', 'Content-Type: application/json',
+         '-d', "{\"csr\":\"$csr\",\"profile\":\"server\"}"))[0], 201,
+   'an administrator issues');
+
+for ('/certificates/api/certificates', '/', '/scep/../certificates/') {
+    is((http_get($_, port => $port))[0], 404, "nothing of it on port 80: $_");
+}
+
+my @status = map {
+    (http_get('/scep?operation=GetCACaps', port => $port))[0]
+} 1 .. 120;
+ok(scalar(grep { $_ == 429 } @status), 'who asks too often is told so');
+is((http_get('/ca/devices.cer', port => $port))[0], 200, 'others are not');
+
+my $log = slurp($nginx->prefix . '/logs/pki.log');
+my ($line) = grep { /"SUCCESS"/ } split /\n/, $log;
+my $json = eval { JSON::PP::decode_json($line) };
+is($json->{serial}, $serial, 'the access log has the serial number');
+is($json->{scep_challenge_result}, 'accepted', 'and what became of the secret');
+unlike($log . $nginx->log, qr/sesame/, 'no secret in the logs');
+unlike($nginx->log, qr/\[(?:alert|crit|emerg)\]/, 'no trouble');
+ok($nginx->stop, 'ends well');
+
+
+
+=== TEST 3: every configuration is run by a test
+--- config
+--- perl
+my @untested = grep { !$::tested{$_} } map { s{.*/}{}r } glob 'conf/*.conf';
+is("@untested", '', 'none is left out');
