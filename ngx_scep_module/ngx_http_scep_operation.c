@@ -28,14 +28,6 @@ static void ngx_http_scep_operation_decrypt(ngx_http_scep_operation_t *so);
 static void ngx_http_scep_operation_decrypt_handler(ngx_pki_key_job_t *job);
 static ngx_int_t ngx_http_scep_operation_open(ngx_http_scep_operation_t *so,
     ngx_str_t *unwrapped);
-static void ngx_http_scep_operation_equalize(
-    ngx_http_scep_operation_t *so);
-static ngx_int_t ngx_http_scep_operation_request(
-    ngx_http_scep_operation_t *so);
-static ngx_int_t ngx_http_scep_operation_refuse(ngx_http_scep_operation_t *so,
-    ngx_scep_fail_info_e fail_info, const char *error, ngx_str_t *detail);
-static ngx_int_t ngx_http_scep_operation_authorize(
-    ngx_http_scep_operation_t *so);
 static void ngx_http_scep_operation_issue(ngx_http_scep_operation_t *so);
 static void ngx_http_scep_operation_find_handler(ngx_pki_issue_t *issue);
 static void ngx_http_scep_operation_issue_handler(ngx_pki_issue_t *issue);
@@ -349,11 +341,11 @@ ngx_http_scep_operation_decrypt_handler(ngx_pki_key_job_t *job)
     ngx_pki_op_action(so->op, "checking a scep request");
 
     if (rc == NGX_OK) {
-        rc = ngx_http_scep_operation_request(so);
+        rc = ngx_http_scep_request(so);
     }
 
     if (rc == NGX_DECLINED && !so->proven) {
-        ngx_http_scep_operation_equalize(so);
+        ngx_http_scep_request_equalize(so);
     }
 
     switch (rc) {
@@ -404,133 +396,6 @@ ngx_http_scep_operation_open(ngx_http_scep_operation_t *so,
     }
 
     return rc;
-}
-
-
-/*
- * Until its own signature proves the request whole, everything wrong with it
- * looks the same to the client: somebody who changes bits of a captured
- * envelope and signs it anew would learn from a difference what is in there,
- * at last the challenge.  Verifying takes time; so does this.
- */
-
-static void
-ngx_http_scep_operation_equalize(ngx_http_scep_operation_t *so)
-{
-    ngx_scep_message_t  copy;
-    ngx_scep_signer_t   signer;
-
-    copy = so->message;
-    signer = so->signer;
-
-    (void) ngx_scep_verify(so->op->pool, &so->smcf->digests, &copy, &signer);
-}
-
-
-static ngx_int_t
-ngx_http_scep_operation_request(ngx_http_scep_operation_t *so)
-{
-    ngx_str_t             text;
-    ngx_scep_fail_info_e  fail_info;
-
-    /* as if it could not be opened: a wrong key often leaves rubbish */
-
-    if (ngx_pki_csr_decode(so->op->pool, &so->plaintext, &so->csr) != NGX_OK)
-    {
-        text.data = (u_char *) so->csr.error;
-        text.len = ngx_strlen(so->csr.error);
-
-        return ngx_http_scep_operation_refuse(so, NGX_SCEP_BAD_MESSAGE_CHECK,
-                                              "the envelope holds no request",
-                                              &text);
-    }
-
-    ngx_str_null(&text);
-
-    if (ngx_pki_profile_check_key(so->slcf->profile, &so->csr, &text)
-        != NGX_OK)
-    {
-        fail_info = NGX_SCEP_BAD_MESSAGE_CHECK;
-
-        /* the signer's own key says nothing new to the signer */
-
-        if (ngx_scep_str_eq(&so->csr.public_key,
-                            &so->message.signer.key.public_key))
-        {
-            fail_info = (so->csr.key.type == 0) ? NGX_SCEP_BAD_ALG
-                                                : NGX_SCEP_BAD_REQUEST;
-        }
-
-        return ngx_http_scep_operation_refuse(so, fail_info,
-                                              "the key is not allowed", &text);
-    }
-
-    so->proven = 1;
-
-    if (ngx_pki_csr_verify(&so->csr) != NGX_OK) {
-        return ngx_scep_message_refuse(&so->message,
-                                       NGX_SCEP_BAD_MESSAGE_CHECK,
-                                       "the request's own signature is wrong");
-    }
-
-    return ngx_http_scep_operation_authorize(so);
-}
-
-
-static ngx_int_t
-ngx_http_scep_operation_refuse(ngx_http_scep_operation_t *so,
-    ngx_scep_fail_info_e fail_info, const char *error, ngx_str_t *detail)
-{
-    u_char  *p;
-    size_t   size;
-
-    size = ngx_strlen(error) + detail->len + sizeof(": ");
-
-    p = ngx_pnalloc(so->op->pool, size);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    (void) ngx_snprintf(p, size, "%s: %V%Z", error, detail);
-
-    return ngx_scep_message_refuse(&so->message, fail_info, (char *) p);
-}
-
-
-static ngx_int_t
-ngx_http_scep_operation_authorize(ngx_http_scep_operation_t *so)
-{
-    ngx_http_request_t           *r;
-    ngx_http_pki_ctx_t           *ctx;
-    ngx_scep_challenge_result_e   result;
-
-    result = ngx_scep_challenge_check(so->slcf->challenge,
-                                      &so->csr.challenge);
-
-    r = ngx_http_pki_op_request(so->op);
-
-    if (r != NULL) {
-        ctx = ngx_http_pki_get_ctx(r);
-
-        if (ctx != NULL) {
-            ctx->scep_challenge_result = *ngx_scep_challenge_name(result);
-        }
-    }
-
-    switch (result) {
-
-    case NGX_SCEP_CHALLENGE_ACCEPTED:
-    case NGX_SCEP_CHALLENGE_NONE:
-        return NGX_OK;
-
-    case NGX_SCEP_CHALLENGE_MISSING:
-        return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_REQUEST,
-                                       "there is no challenge");
-
-    default: /* NGX_SCEP_CHALLENGE_WRONG */
-        return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_REQUEST,
-                                       "the challenge is wrong");
-    }
 }
 
 

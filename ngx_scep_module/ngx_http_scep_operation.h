@@ -42,6 +42,15 @@ typedef struct {
 
 
 /*
+ * Checks what was in the envelope: NGX_OK: it may be issued; NGX_DECLINED and
+ * so->message says why not; NGX_ERROR.
+ */
+ngx_int_t ngx_http_scep_request(ngx_http_scep_operation_t *so);
+
+/* After a refusal that came before the request's signature was looked at. */
+void ngx_http_scep_request_equalize(ngx_http_scep_operation_t *so);
+
+/*
  * The ends.  Each answers the client, if it is still there, and destroys the
  * operation, now or when the answer is signed: to be called last.
  */

@@ -624,4 +624,3 @@ my @statuses = PKI::read_all($s, 10) =~ m{HTTP/1.1 (\d+)}g;
 is_deeply(\@statuses, [503, 503, 400], 'kept alive');
 --- error_log
 redis
-
