@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_rest_issue.h"
+#include "ngx_pki_base64.h"
 
 
 #define NGX_HTTP_REST_ISSUE_TIMEOUT  30000
@@ -16,7 +17,6 @@ static const char *ngx_http_rest_issue_decode(ngx_http_rest_issue_t *ri,
     ngx_uint_t *refused);
 static ngx_int_t ngx_http_rest_issue_unarmor(ngx_pool_t *pool,
     ngx_str_t *text, ngx_str_t *der);
-static ngx_int_t ngx_http_rest_issue_trim(ngx_str_t *base64);
 static void ngx_http_rest_issue_fail(ngx_http_rest_issue_t *ri,
     ngx_uint_t refused, const char *message);
 static void ngx_http_rest_issue_find_handler(ngx_pki_issue_t *issue);
@@ -175,7 +175,7 @@ ngx_http_rest_issue_unarmor(ngx_pool_t *pool, ngx_str_t *text, ngx_str_t *der)
 
     if (base64.len > 2 && ngx_strncmp(base64.data, "MI", 2) == 0) {
 
-        if (ngx_http_rest_issue_trim(&base64) != NGX_OK) {
+        if (ngx_pki_base64_trim(&base64) != NGX_OK) {
             return NGX_DECLINED;
         }
 
@@ -183,31 +183,6 @@ ngx_http_rest_issue_unarmor(ngx_pool_t *pool, ngx_str_t *text, ngx_str_t *der)
     }
 
     return ngx_pki_csr_unarmor(pool, text, der);
-}
-
-
-/* nginx's decoder takes whatever follows the padding; nothing may */
-
-static ngx_int_t
-ngx_http_rest_issue_trim(ngx_str_t *base64)
-{
-    u_char  *last;
-    size_t   padding;
-
-    last = base64->data + base64->len;
-
-    for (padding = 0; padding < 2 && last[-1] == '='; padding++) {
-        last--;
-    }
-
-    if (padding != 0 && base64->len % 4 != 0) {
-        return NGX_DECLINED;
-    }
-
-    base64->len -= padding;
-
-    return (ngx_strlchr(base64->data, last, '=') == NULL) ? NGX_OK
-                                                          : NGX_DECLINED;
 }
 
 

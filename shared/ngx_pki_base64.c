@@ -281,3 +281,31 @@ ngx_pki_base64_value(u_char ch)
         return NGX_ERROR;
     }
 }
+
+
+ngx_int_t
+ngx_pki_base64_trim(ngx_str_t *base64)
+{
+    u_char  *last;
+    size_t   padding;
+
+    last = base64->data + base64->len;
+
+    for (padding = 0; padding < 2 && padding < base64->len; padding++) {
+
+        if (last[-1] != '=') {
+            break;
+        }
+
+        last--;
+    }
+
+    if (padding != 0 && base64->len % 4 != 0) {
+        return NGX_DECLINED;
+    }
+
+    base64->len -= padding;
+
+    return (ngx_strlchr(base64->data, last, '=') == NULL) ? NGX_OK
+                                                          : NGX_DECLINED;
+}

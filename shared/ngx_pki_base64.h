@@ -23,4 +23,11 @@ ngx_int_t ngx_pki_base64_uri_decode(ngx_pool_t *pool, ngx_str_t *in,
     ngx_str_t *out);
 
 
+/*
+ * Takes the padding off; NGX_DECLINED if it is wrong or anything follows it,
+ * which nginx's own decoder would ignore.
+ */
+ngx_int_t ngx_pki_base64_trim(ngx_str_t *base64);
+
+
 #endif /* _NGX_PKI_BASE64_H_INCLUDED_ */

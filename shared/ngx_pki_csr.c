@@ -5,6 +5,7 @@
 
 
 #include "ngx_pki_csr.h"
+#include "ngx_pki_base64.h"
 #include "ngx_pki_der.h"
 #include "ngx_pki_spki.h"
 #include "ngx_pki_string.h"
@@ -454,7 +455,10 @@ ngx_pki_csr_unarmor_body(ngx_pool_t *pool, u_char *p, u_char *last,
         }
     }
 
-    if (base64.len == 0 || ngx_decode_base64(der, &base64) != NGX_OK) {
+    if (base64.len == 0
+        || ngx_pki_base64_trim(&base64) != NGX_OK
+        || ngx_decode_base64(der, &base64) != NGX_OK)
+    {
         return NGX_DECLINED;
     }
 

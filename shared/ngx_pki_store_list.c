@@ -314,8 +314,12 @@ ngx_pki_store_record_decode(ngx_pki_store_job_t *job, redisReply *values,
 
     serial = record->serial;
 
+    /* one bad record must not hide all others */
+
     if (ngx_pki_record_decode(fields, n, record) != NGX_OK) {
-        return NGX_ERROR;
+        ngx_log_error(NGX_LOG_ERR, job->op->log, 0,
+                      "malformed record \"%V\" in redis", &serial);
+        return NGX_DECLINED;
     }
 
     record->serial = serial;

@@ -263,7 +263,7 @@ location /ocsp     { ocsp_responder demo; ocsp_signer auto validity=6s; }
 --- perl
 setup();
 my ($der) = ocsp_make({});
-my $end = time + 14;
+my $end = time + 11;
 my @answers;
 
 while (time < $end) {
@@ -289,10 +289,10 @@ for my $r (@parsed) {
     $bad{'not its key'}++ if $r->{responder_key} ne $s->{key_hash};
 }
 
-ok(@parsed > 150, scalar(@parsed) . ' answers');
+ok(@parsed > 100, scalar(@parsed) . ' answers');
 is_deeply(\%bad, {}, 'none failed, none after its signer\'s end');
-ok(keys %signer >= 4, scalar(keys %signer) . ' responders');
-ok(keys %signer <= 6, 'one at a time, for both workers');
+ok(keys %signer >= 3, scalar(keys %signer) . ' responders');
+ok(keys %signer <= 5, 'one at a time, for both workers');
 
 
 
@@ -374,7 +374,8 @@ malformed status from redis
 $::locations
 --- perl
 setup();
-my $port = node_start();
+my $node = node_start();
+my $port = $node->port;
 my @at = ([], [ port => $port ]);
 my $slowest = 0;
 
@@ -417,7 +418,8 @@ my ($one, $two) = map { ocsp_post('/ocsp', {}, @$_) } @at;
 isnt($one->{signer}{serial}, $two->{signer}{serial}, 'two responders');
 is("$one->{signer}{verified} $two->{signer}{verified}", '1 1', 'both good');
 
-unlike(node_stop($port), qr/\[(alert|crit|emerg)\]/, 'no alert over there');
+ok($node->stop, 'it ends well');
+unlike($node->log, qr/\[(alert|crit|emerg)\]/, 'no alert over there');
 
 
 

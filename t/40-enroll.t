@@ -380,6 +380,9 @@ for my $n (1 .. 9) {
 like($joined, qr/=\z/, 'a request with padding');
 is(tried('/open', "${joined}AAAA"), '400 bad_request', 'more after it');
 is(tried('/open', "$joined===="), '400 bad_request', 'more of it');
+is(tried('/open', "-----BEGIN CERTIFICATE REQUEST-----\n${joined}AAAA\n"
+                  . "-----END CERTIFICATE REQUEST-----\n"),
+   '400 bad_request', 'nor in PEM');
 is(tried('/open', $joined), 201, 'just so');
 
 
@@ -419,8 +422,8 @@ is(tried('/narrow', csr('x', subject => '/O=Test/CN=a.corp.example',
                         san => 'DNS:a.corp.example')), 201,
    'what it allows is issued');
 --- error_log
-certificate refused: 
-certificate request refused: 
+certificate refused:
+certificate request refused:
 
 
 
@@ -560,6 +563,9 @@ my ($body) = reverse post('/enroll', csr('name'), user => "o'brien:secret");
 my $serial = serial_of(cert_of($body));
 my ($code, $item) = api('GET', "/m/api/certificates/$serial");
 is($item->{requester}, "o'brien", 'recorded');
+($body) = reverse post('/enroll', csr('name'), user => 'admin:secret');
+isnt(serial_of(cert_of($body)), $serial,
+     'the same request of somebody else is another one');
 
 my $logs = error_log() . slurp(work_file('access.json'));
 unlike($logs, qr/:secret|wrong|${\ PKI::Client::basic_auth("o'brien:secret")}/,

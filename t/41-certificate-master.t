@@ -266,8 +266,11 @@ is((api('POST', '/mirrored', { csr => $csr, authority => 'demo' },
         user => 'admin:secret'))[0], 405, 'the mirrored one goes its own way');
 ok(wait_until(sub { error_log() =~ /nobody is logged in.*subrequest/ }),
    'its subrequest is refused');
+is(called('GET', $::api, undef, user => 'evil:evil'), '403 forbidden',
+   'a header that nobody verifies, though nobody asks for it');
 is(count('demo'), $before, 'nothing is issued');
 --- error_log
+a user name that "auth_basic" has not verified
 "certificate_master_user" is not configured, everything is refused
 "certificate_master_roles" is not configured, everything is refused
 
@@ -378,7 +381,7 @@ like($item{$_}, $time, $_) for qw( not_before not_after );
 is(reads($cert, '-enddate', '-dateopt', 'iso_8601'), "notAfter=$after",
    'as in the certificate');
 
-revoke($serial, 'keyCompromise', user => 'x:y');
+is(revoke($serial, 'keyCompromise'), 200, 'revoked');
 %item = %{ item($serial) };
 is($item{status}, 'revoked', 'status');
 is($item{reason}, 'keyCompromise', 'reason');
@@ -665,9 +668,13 @@ my %item = %{ item($json->{serial}) };
 is("$item{source} $item{requester} $item{profile}", 'api issuer server',
    'the record');
 
-my ($again, $same) = api('POST', $::api, { csr => $csr, authority => 'demo',
-                                           profile => 'server' });
+my %call = (csr => $csr, authority => 'demo', profile => 'server');
+my ($again, $same) = api('POST', '/pki/api/certificates', \%call,
+                         user => 'issuer:secret');
 is("$again $same->{serial}", "201 $json->{serial}", 'again: the same');
+($again, $same) = api('POST', $::api, \%call);
+is($again, 201, 'by another user');
+isnt($same->{serial}, $json->{serial}, 'another certificate');
 
 my %bad = (
     'no request' => { authority => 'demo' },

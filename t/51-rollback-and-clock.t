@@ -55,7 +55,7 @@ sub nap { select undef, undef, undef, $_[0] }
 # Whether the CRL, if there is one, lists them all.
 
 sub listed {
-    my %crl = eval { crl_serials('/crl', $ca) } or return $@ =~ /: 503$/m;
+    my %crl = eval { crl_serials('/crl', $ca) } or return $@ =~ /: 503 /;
 
     return !grep { !exists $crl{serial_of($_)} } @_;
 }

@@ -24,11 +24,12 @@ use MIME::Base64 qw( encode_base64 );
 
 use PKI ();
 use PKI::Client ();
+use PKI::Nginx ();
 
 our @EXPORT = qw( ocsp_defaults ocsp_craft ocsp_make ocsp_parse ocsp_post
                   ocsp_post_all ocsp_get base64 escape crl_fetch crl_parse
                   certificate ready ocsp_ready new_certificate revoke release
-                  serial_octets raw by_worker node_start node_stop );
+                  serial_octets raw by_worker node_start );
 
 our $MALFORMED    = "\x30\x03\x0a\x01\x01";
 our $TRY_LATER    = "\x30\x03\x0a\x01\x03";
@@ -295,70 +296,27 @@ sub release {
 
 
 # Another node: the same configuration and Redis, an nginx and a port of its
-# own; returns the port.  PKI::http takes it as "port".
-
-my %nodes;
+# own.  Returns it (PKI::Nginx) when it is ready.
 
 sub node_start {
-    my ($change) = @_;
-
-    my $port = PKI::free_port();
     my $own = Test::Nginx::Util::server_port();
     my $root = $Test::Nginx::Util::ServRoot;
-    my $dir = PKI::work_dir() . "/node$port";
 
-    my $conf = PKI::slurp($Test::Nginx::Util::ConfFile);
-    $conf =~ s/\blisten(\s+)$own\b/listen$1$port/g;
-    $conf =~ s/\Q$root\E/$dir/g;
-    $conf =~ s/^daemon\s+on;/daemon off;/m
-        or $conf = "daemon off;\n$conf";
-    $conf = $change->($conf) if $change;
+    my $node = PKI::Nginx->new(
+        file => $Test::Nginx::Util::ConfFile,
+        edit => sub {
+            s/\blisten(\s+)$own\b/listen$1\$TEST_NGINX_SERVER_PORT/g;
+            s{\Q$root\E/*}{}g;
+            s/^\s*daemon\s.*;//m;
+        });
 
-    mkdir $_ for $dir, "$dir/logs", "$dir/html";
-    PKI::work_file("node$port/nginx.conf", $conf);
-
-    my $pid = fork() // die "fork: $!";
-
-    if ($pid == 0) {
-        open STDOUT, '>', '/dev/null';
-        open STDERR, '>', "$dir/stderr";
-        { exec $ENV{TEST_NGINX_BINARY} || 'nginx', '-p', $dir,
-               '-e', "$dir/logs/error.log", '-c', "$dir/nginx.conf" };
-        POSIX::_exit(127);
-    }
-
-    $nodes{$port} = { pid => $pid, owner => $$, dir => $dir };
+    $node->start;
 
     PKI::wait_until(sub {
-        (PKI::http_get('/probe', port => $port))[0] == 200
-    }, 15) or die "the other node does not start: ",
-                  PKI::slurp("$dir/stderr");
+        (PKI::http_get('/probe', port => $node->port))[0] == 200
+    }, 15) or die "the other node is not ready: ", $node->said;
 
-    return $port;
-}
-
-
-# Returns its error log.
-
-sub node_stop {
-    my ($port) = @_;
-
-    my $node = delete $nodes{$port};
-
-    kill 'QUIT', $node->{pid};
-    waitpid $node->{pid}, 0;
-
-    return PKI::slurp("$node->{dir}/logs/error.log");
-}
-
-
-END {
-    local $?;
-
-    for my $node (grep { $_->{owner} == $$ } values %nodes) {
-        kill 'TERM', $node->{pid};
-        waitpid $node->{pid}, 0;
-    }
+    return $node;
 }
 
 
