@@ -50,9 +50,9 @@ ngx_int_t ngx_pki_follower_log_init(ngx_pki_follower_log_t *log,
 void ngx_pki_follower_log_place(ngx_pki_follower_log_t *log);
 
 /*
- * Takes the answer of the script "position", as of log->asked: the zone is as new as Redis, or
- * reading from log->id will bring it there, or else all good statuses have
- * been dropped.  NGX_ERROR: the answer is malformed, logged.
+ * Takes the answer of the script "position", as of log->asked: the zone is as
+ * new as Redis, or reading from log->id will bring it there, or else all good
+ * statuses have been dropped.  NGX_ERROR: the answer is malformed, logged.
  */
 ngx_int_t ngx_pki_follower_log_position(ngx_pki_follower_log_t *log,
     redisReply *reply);

@@ -187,16 +187,17 @@ my $cert = new_certificate('lacking');
 my $lock = 'pki:{demo}:lock:crl';
 my $hash = 'pki:{demo}:crl:0';
 
-# the other node has read what is revoked, and is about to publish
+# the other node has read what is revoked, and publishes when this one has
+# noticed the revocation
 
 wait_until(sub {
     redis_cmd('SET', $lock, 'another', 'NX', 'PX', 30000);
 }) or die 'no lock';
 is(revoke($cert), 200, 'revoked');
 sleep 3;
-redis_cmd('HSET', $hash, number => time . '500', this_update => time,
-          next_update => time + 86400);
-sleep 1;
+my $at = time - 1;
+redis_cmd('HSET', $hash, number => $at . '500', this_update => $at,
+          next_update => $at + 86400);
 redis_cmd('DEL', $lock);
 
 ok(crl_with($cert), 'the CRL has it all the same');
@@ -210,24 +211,26 @@ $::locations
 setup();
 clock_step(2);
 my $node = do { local $ENV{TEST_NGINX_BINARY} = $::nginx; node_start() };
-ok(wait_until(sub { (http_get('/crl', port => $node))[0] == 200 }),
+ok(wait_until(sub { (http_get('/crl', port => $node->port))[0] == 200 }),
    'another node, 2 seconds behind');
 
-for (1 .. 3) {
-    my $cert = new_certificate("both$_");
-    sleep 3;
+# long enough for either to build one that it should not
 
+sleep 3;
+
+for (1 .. 2) {
+    my $cert = new_certificate("both$_");
     my $published = published();
     is(revoke($cert), 200, 'revoked');
     ok(crl_with($cert), 'in the CRL');
     sleep 3;
     is(published() - $published, 1, 'built once');
 
-    my (undef, undef, $der) = http_get('/crl', port => $node);
+    my (undef, undef, $der) = http_get('/crl', port => $node->port);
     ok(lists(crl_parse($der), $cert), 'there, too');
 }
 
-node_stop($node);
+ok($node->stop, 'it ends well');
 clock_step(0);
 
 
@@ -282,8 +285,11 @@ for my $worker (@workers) {
     is($code, 0, 'no more memory');
 }
 
-is(ocsp_post('/ocsp', $der)->{error}, 'internal_error', 'so it says')
-    for 1 .. 4;
+# it may lack memory for the connection, too: then there is no answer at all
+
+my @answers = map { ocsp_post('/ocsp', $der)->{error} } 1 .. 8;
+ok((grep { $_ eq 'internal_error' } @answers), 'so it says');
+ok(!(grep { $_ eq 'successful' } @answers), 'and nothing else');
 
 command('prlimit', '--pid', $_, '--as=unlimited:') for @workers;
 is(ocsp_post('/ocsp', $der)->{error}, 'successful', 'a hundred again');
