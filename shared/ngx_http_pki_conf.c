@@ -499,8 +499,11 @@ ngx_http_pki_init_thread_pool(ngx_conf_t *cf, ngx_http_pki_main_conf_t *pmcf)
     a = pmcf->authorities.elts;
     slow = 0;
 
+    /* what "nginx -t" says of a key that is yet to be made holds later, too */
+
     for (i = 0; i < pmcf->authorities.nelts; i++) {
-        slow |= (!a[i]->absent && a[i]->key->slow);
+        slow |= a[i]->absent ? ngx_pki_key_is_slow(&a[i]->create)
+                             : a[i]->key->slow;
     }
 
     name = pmcf->thread_pool_name.len != 0 ? &pmcf->thread_pool_name : NULL;

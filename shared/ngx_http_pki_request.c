@@ -35,6 +35,7 @@ static ngx_http_pki_request_ctx_t *ngx_http_pki_request_ctx(
 static void ngx_http_pki_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_pki_collect_body(ngx_http_request_t *r, size_t max,
     ngx_str_t *body);
+static ngx_int_t ngx_http_pki_too_large(ngx_http_request_t *r, off_t len);
 static u_char *ngx_http_pki_collect_buf(ngx_buf_t *b, u_char *p,
     ngx_log_t *log);
 static void ngx_http_pki_op_cleanup(void *data);
@@ -115,7 +116,7 @@ ngx_http_pki_read_body(ngx_http_request_t *r, size_t max,
     ngx_http_pki_request_ctx_t  *ctx;
 
     if (r->headers_in.content_length_n > (off_t) max) {
-        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+        return ngx_http_pki_too_large(r, r->headers_in.content_length_n);
     }
 
     ctx = ngx_http_pki_request_ctx(r);
@@ -180,7 +181,7 @@ ngx_http_pki_collect_body(ngx_http_request_t *r, size_t max, ngx_str_t *body)
     /* a chunked body does not say its length in advance */
 
     if (len > (off_t) max) {
-        return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
+        return ngx_http_pki_too_large(r, len);
     }
 
     cl = r->request_body->bufs;
@@ -213,6 +214,16 @@ ngx_http_pki_collect_body(ngx_http_request_t *r, size_t max, ngx_str_t *body)
     body->len = p - body->data;
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_pki_too_large(ngx_http_request_t *r, off_t len)
+{
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "body of %O octets is too large", len);
+
+    return NGX_HTTP_REQUEST_ENTITY_TOO_LARGE;
 }
 
 

@@ -11,6 +11,11 @@
 #include <openssl/core_names.h>
 
 
+/* RSA of 3072 bits takes more than a millisecond */
+
+#define NGX_PKI_KEY_SLOW_BITS  3072
+
+
 typedef struct {
     ngx_str_t                  name;
     int                        nid;
@@ -119,6 +124,13 @@ ngx_pki_key_parse_spec(ngx_str_t *text, ngx_pki_key_spec_t *spec)
 
     return "a key is \"rsa:2048\", \"rsa:3072\", \"rsa:4096\", \"ec:P-256\", "
            "\"ec:P-384\" or \"ec:P-521\"";
+}
+
+
+ngx_uint_t
+ngx_pki_key_is_slow(ngx_pki_key_spec_t *spec)
+{
+    return spec->type == NGX_PKI_KEY_RSA && spec->bits >= NGX_PKI_KEY_SLOW_BITS;
 }
 
 

@@ -100,6 +100,9 @@ struct ngx_pki_key_job_s {
 /* Parses a key specification; NULL, or what is wrong. */
 const char *ngx_pki_key_parse_spec(ngx_str_t *text, ngx_pki_key_spec_t *spec);
 
+/* Whether a local key of this kind computes too long for the event loop. */
+ngx_uint_t ngx_pki_key_is_slow(ngx_pki_key_spec_t *spec);
+
 /* Describes a public key; NGX_ERROR if it is of no supported kind. */
 ngx_int_t ngx_pki_key_describe(EVP_PKEY *pkey, ngx_pki_key_spec_t *spec);
 

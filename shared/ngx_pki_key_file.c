@@ -14,12 +14,6 @@
 #include <openssl/store.h>
 
 
-/*
- * RSA of 3072 bits and more takes milliseconds: not in the event loop.
- */
-#define NGX_PKI_KEY_SLOW_BITS  3072
-
-
 typedef struct {
     EVP_PKEY                  *pkey;
     ngx_str_t                  uri;          /* of OSSL_STORE */
@@ -142,8 +136,7 @@ ngx_pki_key_file_new(ngx_pool_t *pool, EVP_PKEY *pkey, ngx_str_t *name,
 
     key->name = *name;
     key->public_key = pkey;
-    key->slow = (key->spec.type == NGX_PKI_KEY_RSA
-                 && key->spec.bits >= NGX_PKI_KEY_SLOW_BITS);
+    key->slow = ngx_pki_key_is_slow(&key->spec);
     key->run = ngx_pki_key_file_run;
     key->data = kf;
 
