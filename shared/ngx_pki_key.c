@@ -214,7 +214,9 @@ ngx_pki_key_done(ngx_pki_key_job_t *job, ngx_int_t rc)
     job->elapsed = ngx_pki_op_clock() - job->started;
     job->rc = rc;
 
-    if (rc == NGX_OK && job->operation == NGX_PKI_KEY_SIGN) {
+    if (rc == NGX_OK && job->operation == NGX_PKI_KEY_SIGN
+        && !job->key->unchecked)
+    {
         job->rc = ngx_pki_key_check(job);
     }
 

@@ -49,6 +49,7 @@ struct ngx_pki_key_s {
     ngx_pki_key_spec_t         spec;
     EVP_PKEY                  *public_key;   /* pinned */
     unsigned                   slow:1;       /* wants the thread pool */
+    unsigned                   unchecked:1;  /* signatures need no check */
 
     /* once in every worker; NULL: nothing to do */
     ngx_int_t                (*start)(ngx_pki_key_t *key, ngx_log_t *log);
@@ -125,8 +126,12 @@ ngx_pki_key_t *ngx_pki_key_store_load(ngx_pool_t *pool, ngx_str_t *uri,
 ngx_int_t ngx_pki_key_file_create(ngx_pool_t *pool, ngx_str_t *path,
     ngx_pki_key_spec_t *spec, ngx_str_t *error);
 
-/* A key kept in memory only, e.g. of a delegated OCSP responder; takes over
- * "pkey", which is freed with "pool". */
+/*
+ * A key kept in memory only, e.g. of a delegated OCSP responder; takes over
+ * "pkey", which is freed with "pool".  Signatures of an EC key are not
+ * verified before release: nobody else made them, and a check takes three
+ * times as long.  RSA's are: one that went wrong can give the key away.
+ */
 ngx_pki_key_t *ngx_pki_key_memory(ngx_pool_t *pool, EVP_PKEY *pkey,
     ngx_str_t *name);
 

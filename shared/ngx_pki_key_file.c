@@ -91,9 +91,16 @@ ngx_pki_key_store_load(ngx_pool_t *pool, ngx_str_t *uri, ngx_str_t *error)
 ngx_pki_key_t *
 ngx_pki_key_memory(ngx_pool_t *pool, EVP_PKEY *pkey, ngx_str_t *name)
 {
-    ngx_str_t  error;
+    ngx_str_t       error;
+    ngx_pki_key_t  *key;
 
-    return ngx_pki_key_file_new(pool, pkey, name, &error);
+    key = ngx_pki_key_file_new(pool, pkey, name, &error);
+
+    if (key != NULL) {
+        key->unchecked = (key->spec.type == NGX_PKI_KEY_EC);
+    }
+
+    return key;
 }
 
 
