@@ -37,12 +37,38 @@ use warnings;
 
 BEGIN { $ENV{TEST_NGINX_TIMEOUT} ||= 10 }
 
+use File::Spec ();
 use File::Temp ();
 use IO::Socket::INET;
 use POSIX ();
 use Time::HiRes qw( sleep time );
 
 use PKI::Redis;                 # first: stopped after nginx
+
+# Side by side with other suites: a port that no outgoing connection of theirs
+# takes between two blocks, and a directory named after it.
+
+my ($servroot, $suite_pid);
+
+BEGIN {
+    $suite_pid = $$;
+
+    if (delete $ENV{TEST_NGINX_RANDOMIZE}) {
+        my $port = PKI::Redis::free_port();
+
+        $servroot = File::Spec->rel2abs("t/servroot_$port");
+        $ENV{TEST_NGINX_SERVER_PORT} = $port;
+        $ENV{TEST_NGINX_SERVROOT} = $servroot;
+    }
+}
+
+END {
+    if ($servroot && $$ == $suite_pid && !$ENV{TEST_NGINX_NO_CLEAN}) {
+        local $?;
+        system 'rm', '-rf', $servroot;
+    }
+}
+
 use Test::Nginx::Socket ();
 
 my @EXPORT = qw(

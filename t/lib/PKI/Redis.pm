@@ -17,6 +17,8 @@ package PKI::Redis;
 use strict;
 use warnings;
 
+use Fcntl qw( LOCK_EX LOCK_NB );
+use File::Spec ();
 use File::Temp ();
 use IO::Socket::INET;
 use IO::Socket::UNIX;
@@ -24,13 +26,31 @@ use POSIX ();
 use Time::HiRes qw( sleep time );
 
 my %running;    # pid => pid of the suite: forked children leave it alone
+my %port_locks; # port => lock on it, held by this suite
 
+
+# A port for this suite alone, below those of outgoing connections.
 
 sub free_port {
-    my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1',
-                                  LocalPort => 0)
-        or die "no free port: $!";
-    return $s->sockport;
+    my $dir = File::Spec->tmpdir . "/pki-test-ports-$<";
+    mkdir $dir, 0700;
+
+    for (1 .. 1000) {
+        my $port = 20000 + int rand 12000;
+
+        next if $port_locks{$port};
+        open my $lock, '>', "$dir/$port" or die "$dir/$port: $!";
+        next unless flock $lock, LOCK_EX | LOCK_NB;
+
+        my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '0.0.0.0',
+                                      LocalPort => $port) or next;
+        close $s;
+
+        $port_locks{$port} = $lock;
+        return $port;
+    }
+
+    die "no free port";
 }
 
 
