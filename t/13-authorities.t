@@ -497,7 +497,7 @@ is({ocsp_ask(url => url($nginx, '/a/ocsp'), ca => "$dir/a.pem",
 ok($nginx->stop, 'ends well');
 
 rename "$dir/a.key", "$dir/gone";
-$nginx->start;
+$nginx->start(prepare => \&PKI::Nginx::leaks);
 ok($nginx->ended(10), 'a certificate without its key: nginx does not start');
 like($nginx->said, qr/no new key is made for it/, 'and says why');
 is(files($dir), 'a.pem gone', 'no key is made');

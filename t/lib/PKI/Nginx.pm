@@ -117,15 +117,17 @@ sub words {
 sub test {
     my ($self) = @_;
 
-    # nginx itself frees nothing when a configuration is wrong
-
-    my $pid = $self->spawn('test.txt', sub {
-        $ENV{LSAN_OPTIONS} = join ',', $ENV{LSAN_OPTIONS} // (),
-                                       'detect_leaks=0';
-    }, $self->words('-t'));
+    my $pid = $self->spawn('test.txt', \&leaks, $self->words('-t'));
     waitpid $pid, 0;
 
     return ($? >> 8, read_file("$self->{prefix}/test.txt"));
+}
+
+
+# nginx itself frees nothing when a configuration is wrong: to "prepare" for.
+
+sub leaks {
+    $ENV{LSAN_OPTIONS} = join ',', $ENV{LSAN_OPTIONS} // (), 'detect_leaks=0';
 }
 
 
