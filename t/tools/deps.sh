@@ -33,7 +33,8 @@ fi
 
 run="$build redis-server openssl curl strongswan-pki
      libstrongswan-standard-plugins libstrongswan-extra-plugins"
-test="$run perl python3-minimal python3-cryptography python3-asn1crypto
+test="$run perl gnutls-bin python3-minimal python3-cryptography
+      python3-asn1crypto
       Test::Nginx"
 lint="$build cppcheck universal-ctags"
 source="dpkg-dev libpcre2-dev zlib1g-dev"
