@@ -565,7 +565,7 @@ LUA
 $::locations
 --- perl
 works();
-ok(wait_until(sub { (http_get('/crl'))[0] == 200 }, 20), 'there is a CRL');
+ok(wait_until(sub { (http_get('/crl'))[0] == 200 }, 40), 'there is a CRL');
 my %crl = crl_serials('/crl', work_file('demo.pem'));
 is(scalar keys %crl, 30000, 'with all of them');
 ok(length redis_cmd('HGET', 'pki:{demo}:crl:0', 'der') > 1024 * 1024,
@@ -580,6 +580,6 @@ ok(length redis_cmd('HGET', 'pki:{demo}:crl:0', 'der') > 1024 * 1024,
 $::locations
 --- perl
 works();
-ok(wait_until(sub { (http_get('/crl'))[0] == 200 }, 20), 'there is a CRL');
+ok(wait_until(sub { (http_get('/crl'))[0] == 200 }, 40), 'there is a CRL');
 is((http_get('/crl'))[2], redis_cmd('HGET', 'pki:{demo}:crl:0', 'der'),
    'octet by octet');

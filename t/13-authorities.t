@@ -325,7 +325,7 @@ for my $name (sort keys %kind) {
         (my $status, undef, $crl) = http_get("/$name/crl",
                                              port => $nginx->port);
         $status == 200;
-    }, 15), "$name: a CRL");
+    }, 40), "$name: a CRL");
     my ($code, undef, $said) = command('openssl', 'crl', '-inform', 'DER',
         '-noout', '-CAfile', $ca, { in => $crl });
     like($said, qr/verify OK/, "$name: which verifies");

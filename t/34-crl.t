@@ -404,7 +404,7 @@ for my $n (1 .. 2) {
         return if !$here || $status != 200;
         $there = { %{ crl_parse($der) }, headers => $headers, der => $der };
         return entry($here, $cert) && $here->{der} eq $there->{der};
-    }, 8), 'both have the same, with it');
+    }, 40), 'both have the same, with it');
 
     is($there->{headers}{$_}, $here->{headers}{$_}, "the same $_")
         for qw( etag last-modified content-length );
@@ -425,7 +425,7 @@ setup();
 my $number = crl_fetch('/crl')->{number};
 redis_cmd('DEL', 'pki:{empty}:crl:0', 'pki:{demo}:crl:0');
 nginx_reload(15);
-my $crl = wait_for_crl(sub { $_[0]{number} != $number }, 15);
+my $crl = wait_for_crl(sub { $_[0]{number} != $number }, 40);
 ok($crl && $crl->{number} > $number, 'higher');
 
 
@@ -461,7 +461,7 @@ is($late, 0, 'and not longer');
 ok($headers->{'retry-after'}, 'Retry-After');
 
 redis_start();
-ok(wait_for_crl(sub { $_[0]{number} > $crl->{number} }, 15), 'a new one');
+ok(wait_for_crl(sub { $_[0]{number} > $crl->{number} }, 40), 'a new one');
 --- error_log
 redis
 

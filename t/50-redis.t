@@ -34,7 +34,7 @@ END
 
 sub ready { wait_until(sub { (http_get('/probe'))[0] == 200 }, 15) }
 
-sub crl_ready { wait_until(sub { (http_get('/crl'))[0] == 200 }, 15) }
+sub crl_ready { wait_until(sub { (http_get('/crl'))[0] == 200 }, 40) }
 
 sub new_certificate {
     my ($status, undef, $cert) =

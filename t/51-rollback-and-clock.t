@@ -82,7 +82,7 @@ sub watch {
     my $new = wait_until(sub {
         $missing++ if !listed(@certs);
         return (crl_number() // $number) gt $number;
-    }, 20);
+    }, 40);
 
     $missing++ if !listed(@certs);
     return ($new, $missing);

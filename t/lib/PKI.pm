@@ -438,12 +438,12 @@ sub openssl {
 # time and processes
 
 # Waits until the function returns something true, and returns that; nothing
-# if it did not within the time (default 10 seconds).
+# if it did not within the time (default 40 seconds).
 
 sub wait_until {
     my ($ready, $timeout) = @_;
 
-    my $end = time + ($timeout || 10);
+    my $end = time + ($timeout || 40);
 
     while (1) {
         my $result = $ready->();
