@@ -188,7 +188,10 @@ disturb() {
     "$2"
     wait $pid
 
-    test_that "$1: the load felt it" felt "$1"
+    # while Redis is away for a second its commands wait: nobody need notice
+
+    [ "$1" = redis-killed ] || test_that "$1: the load felt it" felt "$1"
+
     complete "$1" $n "$before"
     test_that "$1: OCSP says good of a sample" ocsp_good "$1"
     test_that "$1: no other alert in the log" log_clean "$from" \
