@@ -22,6 +22,10 @@ static ngx_pki_zone_slot_t *ngx_pki_zone_find_slot(ngx_pki_zone_sh_t *sh,
     ngx_str_t *name);
 static ngx_pki_zone_slot_t *ngx_pki_zone_create_slot(ngx_pki_zone_t *zone,
     ngx_str_t *name);
+static ngx_pki_zone_cell_t *ngx_pki_zone_find_cell(ngx_pki_zone_sh_t *sh,
+    ngx_str_t *name, size_t size);
+static ngx_pki_zone_cell_t *ngx_pki_zone_create_cell(ngx_pki_zone_t *zone,
+    ngx_str_t *name, size_t size);
 
 
 ngx_pki_zone_t *
@@ -211,6 +215,76 @@ ngx_pki_zone_create_slot(ngx_pki_zone_t *zone, ngx_str_t *name)
 }
 
 
+void *
+ngx_pki_zone_cell(ngx_pki_zone_t *zone, ngx_str_t *name, size_t size)
+{
+    ngx_pki_zone_cell_t  *cell;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    cell = ngx_pki_zone_find_cell(zone->sh, name, size);
+
+    if (cell == NULL) {
+        cell = ngx_pki_zone_create_cell(zone, name, size);
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return (cell == NULL) ? NULL : cell->memory;
+}
+
+
+static ngx_pki_zone_cell_t *
+ngx_pki_zone_find_cell(ngx_pki_zone_sh_t *sh, ngx_str_t *name, size_t size)
+{
+    ngx_pki_zone_cell_t  *cell;
+
+    for (cell = sh->cells; cell != NULL; cell = cell->next) {
+
+        if (cell->size == size
+            && cell->name_len == name->len
+            && ngx_memcmp(cell->name, name->data, name->len) == 0)
+        {
+            return cell;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_pki_zone_cell_t *
+ngx_pki_zone_create_cell(ngx_pki_zone_t *zone, ngx_str_t *name, size_t size)
+{
+    ngx_pki_zone_sh_t    *sh;
+    ngx_pki_zone_cell_t  *cell;
+
+    sh = zone->sh;
+
+    cell = ngx_slab_calloc_locked(zone->shpool,
+                                  sizeof(ngx_pki_zone_cell_t) + name->len);
+    if (cell == NULL) {
+        return NULL;
+    }
+
+    cell->memory = ngx_slab_calloc_locked(zone->shpool, size);
+
+    if (cell->memory == NULL) {
+        ngx_slab_free_locked(zone->shpool, cell);
+        return NULL;
+    }
+
+    ngx_memcpy(cell->name, name->data, name->len);
+    cell->name_len = name->len;
+    cell->size = size;
+
+    cell->next = sh->cells;
+    sh->cells = cell;
+
+    return cell;
+}
+
+
 void
 ngx_pki_zone_set_state(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
     ngx_uint_t state, u_char *fingerprint, ngx_str_t *text)
@@ -232,6 +306,23 @@ ngx_pki_zone_set_state(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
     }
 
     slot->text[len] = '\0';
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+void
+ngx_pki_zone_set_key_version(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
+    ngx_str_t *version)
+{
+    size_t  len;
+
+    len = ngx_min(version->len, NGX_PKI_ZONE_NAME_LEN - 1);
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    ngx_memcpy(slot->key_version, version->data, len);
+    slot->key_version[len] = '\0';
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 }

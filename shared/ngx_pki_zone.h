@@ -87,6 +87,9 @@ typedef struct {
     u_char                     fingerprint[32];  /* of the CA certificate */
     u_char                     text[NGX_PKI_ZONE_TEXT_LEN];
 
+    /* of the key in a vault, text; of the certificate with the fingerprint */
+    u_char                     key_version[NGX_PKI_ZONE_NAME_LEN];
+
     /* the follower's place in the authority's log */
     uint64_t                   applied;
     u_char                     last_id[48];  /* of the stream, text */
@@ -192,6 +195,10 @@ time_t ngx_pki_zone_moment_time(ngx_pki_zone_moment_t *moment);
 void ngx_pki_zone_set_state(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
     ngx_uint_t state, u_char *fingerprint, ngx_str_t *text);
 
+/* Sets slot->key_version, cut to its size. */
+void ngx_pki_zone_set_key_version(ngx_pki_zone_t *zone,
+    ngx_pki_zone_slot_t *slot, ngx_str_t *version);
+
 /*
  * The delegated responder's secret: stores (replacing, cleansing the old one;
  * increases responder_generation) and copies out to "pool" (cleansing is then
@@ -201,6 +208,17 @@ ngx_int_t ngx_pki_zone_responder_set(ngx_pki_zone_t *zone,
     ngx_pki_zone_slot_t *slot, ngx_str_t *blob);
 ngx_int_t ngx_pki_zone_responder_get(ngx_pki_zone_t *zone,
     ngx_pki_zone_slot_t *slot, ngx_pool_t *pool, ngx_str_t *blob);
+
+/*
+ * Memory of the zone for whoever shares something by a name of its own: zeroed
+ * when it is made, found again by name and size, also after a reload, never
+ * freed.  NULL: no room is left.  To be called in a worker.
+ */
+void *ngx_pki_zone_cell(ngx_pki_zone_t *zone, ngx_str_t *name, size_t size);
+
+/* Guard what is in cells; briefly: no logging, no allocation in between. */
+#define ngx_pki_zone_lock(zone)    ngx_shmtx_lock(&(zone)->shpool->mutex)
+#define ngx_pki_zone_unlock(zone)  ngx_shmtx_unlock(&(zone)->shpool->mutex)
 
 /*
  * The lease of the instance: one worker follows the log and does background

@@ -43,8 +43,20 @@ typedef struct {
 } ngx_pki_zone_table_t;
 
 
+typedef struct ngx_pki_zone_cell_s  ngx_pki_zone_cell_t;
+
+struct ngx_pki_zone_cell_s {
+    ngx_pki_zone_cell_t       *next;
+    void                      *memory;
+    size_t                     size;
+    size_t                     name_len;
+    u_char                     name[1];
+};
+
+
 typedef struct {
     ngx_pki_zone_table_t       table;
+    ngx_pki_zone_cell_t       *cells;
 
     ngx_pki_zone_slot_t       *slots[NGX_PKI_MAX_AUTHORITIES];
     ngx_uint_t                 nslots;
