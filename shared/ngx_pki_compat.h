@@ -2,8 +2,8 @@
 /*
  * Copyright (C) the ngx_pki authors
  *
- * Differences between versions of nginx, OpenSSL and hiredis live here
- * and nowhere else.
+ * Differences between versions of nginx, OpenSSL, hiredis and libcurl live
+ * here and nowhere else.
  */
 
 
@@ -13,10 +13,17 @@
 
 #include <openssl/opensslv.h>
 #include <hiredis/hiredis.h>
+#include <curl/curlver.h>
 
 
 #if (OPENSSL_VERSION_NUMBER < 0x30000000L)
 #error "OpenSSL 3.0 or later is required"
+#endif
+
+/* CURLOPT_PROTOCOLS_STR, CURLINFO_CAINFO */
+
+#if (defined LIBCURL_VERSION_NUM && LIBCURL_VERSION_NUM < 0x075500)
+#error "libcurl 7.85 or later is required"
 #endif
 
 
