@@ -421,10 +421,8 @@ ngx_ocsp_delegate_key(ngx_ocsp_delegate_t *d, ngx_pki_authority_t *a,
         return NGX_ERROR;
     }
 
-    /* a digest as strong as the curve (RFC 5480, 4) */
-
-    d->md = (d->key->spec.nid == NID_secp384r1) ? EVP_sha384() : EVP_sha256();
-    d->algorithm = ngx_pki_key_algorithm(d->key->spec.type, d->md);
+    d->md = ngx_pki_key_curve_md(&d->key->spec);
+    d->algorithm = ngx_pki_key_algorithm(d->key->spec.type, d->md, 0);
 
     return (d->algorithm == NULL) ? NGX_ERROR : NGX_OK;
 }

@@ -326,7 +326,7 @@ ngx_scep_verify_signature(EVP_MD *md, ngx_scep_message_t *m, EVP_PKEY *key)
     digest.data = buf;
     digest.len = len;
 
-    rc = ngx_pki_key_verify(key, md, &digest, &m->signature);
+    rc = ngx_pki_key_verify(key, md, 0, &digest, &m->signature);
 
     if (rc == NGX_DECLINED) {
         return ngx_scep_message_refuse(m, NGX_SCEP_BAD_MESSAGE_CHECK,
@@ -359,9 +359,6 @@ ngx_scep_verify_recipient(ngx_scep_message_t *m,
             return recipient;
         }
     }
-
-    (void) ngx_scep_message_refuse(m, NGX_SCEP_BAD_CERT_ID,
-                                   "the envelope is for another authority");
 
     return NULL;
 }

@@ -65,7 +65,7 @@ ngx_int_t ngx_scep_verify(ngx_pool_t *pool, ngx_scep_digests_t *digests,
 /*
  * Which recipient of the envelope is this certificate; old stacks encode its
  * issuer's Name anew, so Names are compared as RFC 5280, 7.1 wants.  NULL:
- * none, as message->error and fail_info say.
+ * none.
  */
 ngx_scep_recipient_t *ngx_scep_verify_recipient(ngx_scep_message_t *message,
     ngx_scep_certificate_t *certificate, X509 *x509);

@@ -26,6 +26,7 @@ typedef struct {
 typedef struct {
     ngx_pki_key_type_e         type;
     int                        md;
+    ngx_uint_t                 pss;
     ngx_str_t                  identifier;
 } ngx_pki_key_algorithm_t;
 
@@ -42,29 +43,50 @@ static const ngx_pki_key_curve_t  ngx_pki_key_curves[] = {
 };
 
 
+/*
+ * RSASSA-PSS-params (RFC 4055, 3.1): SHA-2 by its last arc, MGF1 with the same,
+ * a salt as long as the digest
+ */
+
+#define ngx_pki_key_pss(arc, salt)                                           \
+    ngx_string("\x30\x41\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"          \
+               "\x30\x34\xa0\x0f\x30\x0d"                                    \
+               "\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02" arc "\x05\x00"      \
+               "\xa1\x1c\x30\x1a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08"  \
+               "\x30\x0d"                                                    \
+               "\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02" arc "\x05\x00"      \
+               "\xa2\x03\x02\x01" salt)
+
+
 /* parameters: NULL for RSA (RFC 4055, 5), absent for ECDSA (RFC 5758, 3.2) */
 
 static ngx_pki_key_algorithm_t  ngx_pki_key_algorithms[] = {
 
-    { NGX_PKI_KEY_RSA, NID_sha256,
+    { NGX_PKI_KEY_RSA, NID_sha256, 0,
       ngx_string("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"
                  "\x05\x00") },
 
-    { NGX_PKI_KEY_RSA, NID_sha384,
+    { NGX_PKI_KEY_RSA, NID_sha384, 0,
       ngx_string("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c"
                  "\x05\x00") },
 
-    { NGX_PKI_KEY_RSA, NID_sha512,
+    { NGX_PKI_KEY_RSA, NID_sha512, 0,
       ngx_string("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d"
                  "\x05\x00") },
 
-    { NGX_PKI_KEY_EC, NID_sha256,
+    { NGX_PKI_KEY_RSA, NID_sha256, 1, ngx_pki_key_pss("\x01", "\x20") },
+
+    { NGX_PKI_KEY_RSA, NID_sha384, 1, ngx_pki_key_pss("\x02", "\x30") },
+
+    { NGX_PKI_KEY_RSA, NID_sha512, 1, ngx_pki_key_pss("\x03", "\x40") },
+
+    { NGX_PKI_KEY_EC, NID_sha256, 0,
       ngx_string("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02") },
 
-    { NGX_PKI_KEY_EC, NID_sha384,
+    { NGX_PKI_KEY_EC, NID_sha384, 0,
       ngx_string("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03") },
 
-    { NGX_PKI_KEY_EC, NID_sha512,
+    { NGX_PKI_KEY_EC, NID_sha512, 0,
       ngx_string("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x04") }
 };
 
@@ -224,8 +246,42 @@ ngx_pki_key_done(ngx_pki_key_job_t *job, ngx_int_t rc)
 }
 
 
+ngx_uint_t
+ngx_pki_key_signs(ngx_pki_key_t *key, const EVP_MD *md)
+{
+    return !key->remote || ngx_pki_key_takes(&key->spec, md);
+}
+
+
+ngx_uint_t
+ngx_pki_key_takes(ngx_pki_key_spec_t *spec, const EVP_MD *md)
+{
+    int  nid;
+
+    nid = EVP_MD_get_type(md);
+
+    if (spec->type == NGX_PKI_KEY_RSA) {
+        return nid == NID_sha256 || nid == NID_sha384 || nid == NID_sha512;
+    }
+
+    return nid == EVP_MD_get_type(ngx_pki_key_curve_md(spec));
+}
+
+
+const EVP_MD *
+ngx_pki_key_curve_md(ngx_pki_key_spec_t *spec)
+{
+    if (spec->type == NGX_PKI_KEY_EC && spec->bits > 256) {
+        return (spec->bits > 384) ? EVP_sha512() : EVP_sha384();
+    }
+
+    return EVP_sha256();
+}
+
+
 ngx_str_t *
-ngx_pki_key_algorithm(ngx_pki_key_type_e type, const EVP_MD *md)
+ngx_pki_key_algorithm(ngx_pki_key_type_e type, const EVP_MD *md,
+    ngx_uint_t pss)
 {
     ngx_uint_t                i;
     ngx_pki_key_algorithm_t  *a;
@@ -235,7 +291,9 @@ ngx_pki_key_algorithm(ngx_pki_key_type_e type, const EVP_MD *md)
     for (i = 0; i < sizeof(ngx_pki_key_algorithms)
                     / sizeof(ngx_pki_key_algorithms[0]); i++)
     {
-        if (a[i].type == type && a[i].md == EVP_MD_get_type(md)) {
+        if (a[i].type == type && a[i].md == EVP_MD_get_type(md)
+            && a[i].pss == pss)
+        {
             return &a[i].identifier;
         }
     }
@@ -245,8 +303,8 @@ ngx_pki_key_algorithm(ngx_pki_key_type_e type, const EVP_MD *md)
 
 
 ngx_int_t
-ngx_pki_key_verify(EVP_PKEY *pkey, const EVP_MD *md, ngx_str_t *digest,
-    ngx_str_t *signature)
+ngx_pki_key_verify(EVP_PKEY *pkey, const EVP_MD *md, ngx_uint_t pss,
+    ngx_str_t *digest, ngx_str_t *signature)
 {
     ngx_int_t      rc;
     EVP_PKEY_CTX  *ctx;
@@ -261,6 +319,7 @@ ngx_pki_key_verify(EVP_PKEY *pkey, const EVP_MD *md, ngx_str_t *digest,
 
     if (EVP_PKEY_verify_init(ctx) == 1
         && EVP_PKEY_CTX_set_signature_md(ctx, md) == 1
+        && ngx_pki_key_set_pss(ctx, pss) == NGX_OK
         && EVP_PKEY_verify(ctx, signature->data, signature->len,
                            digest->data, digest->len)
            == 1)
@@ -272,6 +331,23 @@ ngx_pki_key_verify(EVP_PKEY *pkey, const EVP_MD *md, ngx_str_t *digest,
     ERR_clear_error();
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_pki_key_set_pss(EVP_PKEY_CTX *ctx, ngx_uint_t pss)
+{
+    if (!pss) {
+        return NGX_OK;
+    }
+
+    if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) != 1
+        || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -303,8 +379,8 @@ ngx_pki_key_curve(ngx_str_t *name)
 static ngx_int_t
 ngx_pki_key_check(ngx_pki_key_job_t *job)
 {
-    if (ngx_pki_key_verify(job->key->public_key, job->md, &job->input,
-                           &job->output)
+    if (ngx_pki_key_verify(job->key->public_key, job->md, job->pss,
+                           &job->input, &job->output)
         == NGX_OK)
     {
         return NGX_OK;

@@ -47,9 +47,13 @@ typedef enum {
 struct ngx_pki_key_s {
     ngx_str_t                  name;         /* as in messages */
     ngx_pki_key_spec_t         spec;
-    EVP_PKEY                  *public_key;   /* pinned */
+    EVP_PKEY                  *public_key;   /* pinned; NULL: not yet */
     unsigned                   slow:1;       /* wants the thread pool */
     unsigned                   unchecked:1;  /* signatures need no check */
+    unsigned                   remote:1;     /* a job takes a call */
+
+    /* what keeps it from working now, NULL: nothing; may be NULL itself */
+    ngx_str_t               *(*trouble)(ngx_pki_key_t *key);
 
     /* once in every worker; NULL: nothing to do */
     ngx_int_t                (*start)(ngx_pki_key_t *key, ngx_log_t *log);
@@ -77,6 +81,7 @@ struct ngx_pki_key_job_s {
 
     /* SHA-256, 384, 512; of the signature, or of OAEP (NULL: PKCS#1 v1.5) */
     const EVP_MD              *md;
+    unsigned                   pss:1;        /* RSASSA-PSS, salt as the md */
 
     ngx_str_t                  input;        /* a digest, or a ciphertext */
 
@@ -139,16 +144,39 @@ ngx_pki_key_t *ngx_pki_key_memory(ngx_pool_t *pool, EVP_PKEY *pkey,
 void ngx_pki_key_sign(ngx_pki_key_job_t *job);
 void ngx_pki_key_decrypt(ngx_pki_key_job_t *job);
 
+/*
+ * Derives "len" octets from the private key itself, by HKDF with SHA-256 and
+ * "salt", to seal what only its holder may open.  NGX_DECLINED: the key is not
+ * at hand, it is not one of a file.  NGX_ERROR: OpenSSL failed.
+ */
+ngx_int_t ngx_pki_key_derive(ngx_pki_key_t *key, ngx_str_t *salt, u_char *out,
+    size_t len);
+
 /* For the kinds of keys: ends a job; verifies a signature first. */
 void ngx_pki_key_done(ngx_pki_key_job_t *job, ngx_int_t rc);
 
+/*
+ * Whether the key can sign a digest of this kind: a vault has no SHA-1, and
+ * takes with a curve only the digest that belongs to it.
+ */
+ngx_uint_t ngx_pki_key_signs(ngx_pki_key_t *key, const EVP_MD *md);
+ngx_uint_t ngx_pki_key_takes(ngx_pki_key_spec_t *spec, const EVP_MD *md);
+
+/* The digest that belongs to a curve (RFC 5480, 4); of RSA, SHA-256. */
+const EVP_MD *ngx_pki_key_curve_md(ngx_pki_key_spec_t *spec);
+
+/* Sets the padding of RSASSA-PSS, if it is wanted, before a signature is made
+ * or verified.  NGX_ERROR: in OpenSSL's queue. */
+ngx_int_t ngx_pki_key_set_pss(EVP_PKEY_CTX *ctx, ngx_uint_t pss);
+
 /* The AlgorithmIdentifier, whole, of a signature by a key of this type with
  * this digest; NULL if there is none.  Static memory. */
-ngx_str_t *ngx_pki_key_algorithm(ngx_pki_key_type_e type, const EVP_MD *md);
+ngx_str_t *ngx_pki_key_algorithm(ngx_pki_key_type_e type, const EVP_MD *md,
+    ngx_uint_t pss);
 
 /* Verifies a signature over a digest: NGX_OK, NGX_DECLINED (it is wrong),
  * NGX_ERROR (out of memory).  Leaves no error in OpenSSL's queue. */
-ngx_int_t ngx_pki_key_verify(EVP_PKEY *pkey, const EVP_MD *md,
+ngx_int_t ngx_pki_key_verify(EVP_PKEY *pkey, const EVP_MD *md, ngx_uint_t pss,
     ngx_str_t *digest, ngx_str_t *signature);
 
 

@@ -9,9 +9,20 @@
 #include "ngx_pki_key.h"
 #include "ngx_pki_file.h"
 
+#include <openssl/core_names.h>
+#include <openssl/kdf.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/store.h>
+
+
+/* what sets this use of a private key apart from all others */
+
+#define NGX_PKI_KEY_DERIVE_INFO      "ngx_pki sealing key"
+
+/* octets of a private EC key, P-521 being the largest */
+
+#define NGX_PKI_KEY_DERIVE_MAX_LEN   66
 
 
 typedef struct {
@@ -33,6 +44,8 @@ static ngx_int_t ngx_pki_key_file_sign(ngx_pki_key_job_t *job,
 static ngx_int_t ngx_pki_key_file_decrypt(ngx_pki_key_job_t *job,
     EVP_PKEY_CTX *ctx);
 static void ngx_pki_key_file_finish(ngx_pki_key_job_t *job, ngx_int_t rc);
+static ngx_int_t ngx_pki_key_hkdf(u_char *secret, size_t secret_len,
+    ngx_str_t *salt, u_char *out, size_t len);
 static EVP_PKEY *ngx_pki_key_generate(ngx_pki_key_spec_t *spec);
 static int ngx_pki_key_no_password(char *buf, int size, int rwflag,
     void *data);
@@ -317,6 +330,7 @@ ngx_pki_key_file_sign(ngx_pki_key_job_t *job, EVP_PKEY_CTX *ctx)
 {
     if (EVP_PKEY_sign_init(ctx) != 1
         || EVP_PKEY_CTX_set_signature_md(ctx, job->md) != 1
+        || ngx_pki_key_set_pss(ctx, job->pss) != NGX_OK
         || EVP_PKEY_sign(ctx, job->output.data, &job->output.len,
                          job->input.data, job->input.len)
            != 1)
@@ -415,6 +429,77 @@ ngx_pki_key_thread_event_handler(ngx_event_t *ev)
 }
 
 #endif
+
+
+ngx_int_t
+ngx_pki_key_derive(ngx_pki_key_t *key, ngx_str_t *salt, u_char *out,
+    size_t len)
+{
+    int                  n;
+    BIGNUM              *d;
+    u_char               secret[NGX_PKI_KEY_DERIVE_MAX_LEN];
+    ngx_int_t            rc;
+    ngx_pki_key_file_t  *kf;
+
+    if (key->run != ngx_pki_key_file_run || key->spec.type != NGX_PKI_KEY_EC) {
+        return NGX_DECLINED;
+    }
+
+    kf = key->data;
+
+    if (kf->uri.len != 0) {
+        return NGX_DECLINED;
+    }
+
+    n = (int) (key->spec.bits + 7) / 8;
+    d = NULL;
+    rc = NGX_ERROR;
+
+    if (EVP_PKEY_get_bn_param(kf->pkey, OSSL_PKEY_PARAM_PRIV_KEY, &d) == 1
+        && BN_bn2binpad(d, secret, n) == n)
+    {
+        rc = ngx_pki_key_hkdf(secret, n, salt, out, len);
+    }
+
+    BN_clear_free(d);
+    OPENSSL_cleanse(secret, sizeof(secret));
+    ERR_clear_error();
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_pki_key_hkdf(u_char *secret, size_t secret_len, ngx_str_t *salt,
+    u_char *out, size_t len)
+{
+    EVP_KDF      *kdf;
+    ngx_int_t     rc;
+    OSSL_PARAM    params[5];
+    EVP_KDF_CTX  *ctx;
+
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_KDF_PARAM_DIGEST,
+                                                 (char *) "SHA2-256", 0);
+    params[1] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_KEY, secret,
+                                                  secret_len);
+    params[2] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_SALT,
+                                                  salt->data, salt->len);
+    params[3] = OSSL_PARAM_construct_octet_string(OSSL_KDF_PARAM_INFO,
+                                        (char *) NGX_PKI_KEY_DERIVE_INFO,
+                                        sizeof(NGX_PKI_KEY_DERIVE_INFO) - 1);
+    params[4] = OSSL_PARAM_construct_end();
+
+    kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
+    ctx = (kdf != NULL) ? EVP_KDF_CTX_new(kdf) : NULL;
+
+    rc = (ctx != NULL && EVP_KDF_derive(ctx, out, len, params) == 1)
+         ? NGX_OK : NGX_ERROR;
+
+    EVP_KDF_CTX_free(ctx);
+    EVP_KDF_free(kdf);
+
+    return rc;
+}
 
 
 ngx_int_t

@@ -40,7 +40,7 @@ ngx_pki_tbs_encode(ngx_pool_t *pool, ngx_pki_authority_t *a,
 
     t = tbs->template;
 
-    algorithm = ngx_pki_key_algorithm(a->key->spec.type, a->md);
+    algorithm = ngx_pki_key_algorithm(a->key->spec.type, a->md, a->pss);
 
     if (algorithm == NULL || ngx_pki_tbs_serial(&tbs->serial) != NGX_OK) {
         return NGX_ERROR;
