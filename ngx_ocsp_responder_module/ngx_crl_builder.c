@@ -185,6 +185,7 @@ ngx_crl_builder_build(ngx_crl_builder_t *builder, ngx_log_t *log)
 
     job->store.op = op;
     job->store.store = &builder->authority->store;
+    ngx_str_set(&job->store.lock, "crl");
     job->store.data = job;
 
     builder->building = 1;
@@ -197,7 +198,7 @@ ngx_crl_builder_build(ngx_crl_builder_t *builder, ngx_log_t *log)
         job->store.token.len = builder->token_len;
         job->store.handler = ngx_crl_builder_forget_handler;
 
-        ngx_pki_store_crl_unlock(&job->store);
+        ngx_pki_store_unlock(&job->store);
         return;
     }
 
@@ -228,7 +229,7 @@ ngx_crl_builder_lock(ngx_crl_builder_job_t *job)
 {
     job->store.handler = ngx_crl_builder_lock_handler;
 
-    ngx_pki_store_crl_lock(&job->store);
+    ngx_pki_store_lock(&job->store);
 }
 
 
@@ -381,7 +382,8 @@ ngx_crl_builder_encode(ngx_crl_builder_job_t *job)
     crl = &job->crl;
     a = job->builder->authority;
 
-    crl->algorithm = ngx_pki_key_algorithm(a->key->spec.type, a->md);
+    crl->algorithm = ngx_pki_key_algorithm(a->key->spec.type, a->md,
+                                           a->pss);
     crl->issuer = &a->issuer;
     crl->aki = &a->aki;
     crl->number = ngx_crl_builder_number(job);
@@ -451,6 +453,7 @@ ngx_crl_builder_sign(ngx_crl_builder_job_t *job)
     job->sign.op = job->op;
     job->sign.key = a->key;
     job->sign.md = a->md;
+    job->sign.pss = a->pss;
     job->sign.input.data = digest;
     job->sign.input.len = len;
     job->sign.handler = ngx_crl_builder_sign_handler;
@@ -524,7 +527,7 @@ ngx_crl_builder_unlock(ngx_crl_builder_job_t *job, ngx_int_t rc)
     job->rc = rc;
     job->store.handler = ngx_crl_builder_unlock_handler;
 
-    ngx_pki_store_crl_unlock(&job->store);
+    ngx_pki_store_unlock(&job->store);
 }
 
 

@@ -14,6 +14,7 @@
 
 
 #define NGX_HTTP_PKI_CERTIFICATE_MAX_AGE  86400
+#define NGX_HTTP_PKI_CERTIFICATE_RETRY    1
 
 /* RFC 5652, 4 and 5.1: data, signedData */
 
@@ -59,6 +60,12 @@ ngx_http_pki_certificate_handler(ngx_http_request_t *r)
 
     olcf = ngx_http_get_module_loc_conf(r, ngx_http_ocsp_responder_module);
     a = olcf->certificate;
+
+    if (a->certificate == NULL) {
+        ngx_str_set(&text, "the authority has no certificate yet\n");
+        return ngx_http_pki_unavailable(r, NGX_HTTP_PKI_CERTIFICATE_RETRY,
+                                        &text);
+    }
 
     ctx = ngx_http_pki_get_ctx(r);
     ngx_str_null(&none);

@@ -34,6 +34,7 @@ static void ngx_ocsp_answer_status_handler(ngx_pki_store_job_t *job);
 static void ngx_ocsp_answer_known(ngx_ocsp_answer_t *answer);
 static ngx_ocsp_response_status_e ngx_ocsp_answer_judge(
     ngx_ocsp_answer_t *answer);
+static ngx_uint_t ngx_ocsp_answer_is_immature(ngx_array_t *signers);
 static ngx_uint_t ngx_ocsp_answer_is_foreign(ngx_ocsp_answer_t *answer);
 static ngx_uint_t ngx_ocsp_answer_is_unknown(ngx_ocsp_answer_t *answer);
 static ngx_int_t ngx_ocsp_answer_single(ngx_ocsp_answer_t *answer,
@@ -65,7 +66,8 @@ ngx_ocsp_answer_signer(ngx_array_t *signers, ngx_ocsp_cert_id_t *id)
 
         /* the pair: a name may have had several keys */
 
-        if (hash->key.len == id->key_hash.len
+        if (hash->key.len != 0
+            && hash->key.len == id->key_hash.len
             && hash->name.len == id->name_hash.len
             && ngx_memcmp(hash->key.data, id->key_hash.data, hash->key.len)
                == 0
@@ -91,7 +93,10 @@ ngx_ocsp_answer_start(ngx_ocsp_answer_t *answer)
         return;
     }
 
-    if (ngx_ocsp_answer_is_foreign(answer)
+    answer->immature = ngx_ocsp_answer_is_immature(answer->signers);
+
+    if (!answer->immature
+        && ngx_ocsp_answer_is_foreign(answer)
         && answer->policy->unknown != NGX_OCSP_UNKNOWN_UNKNOWN)
     {
         ngx_ocsp_answer_done(answer, NGX_OCSP_UNAUTHORIZED);
@@ -164,6 +169,14 @@ ngx_ocsp_answer_lookup(ngx_ocsp_item_t *item)
     ngx_pki_authority_t  *a;
 
     item->known_at = item->answer->now;
+
+    /* it may be of an authority whose certificate is not known yet */
+
+    if (item->signer == NULL && item->answer->immature) {
+        item->answer->unavailable = 1;
+        ngx_ocsp_answer_known(item->answer);
+        return;
+    }
 
     /* no certificate has such a serial number (RFC 5280, 4.1.2.2) */
 
@@ -280,6 +293,26 @@ ngx_ocsp_answer_judge(ngx_ocsp_answer_t *answer)
     }
 
     return NGX_OCSP_SUCCESSFUL;
+}
+
+
+/* whether an authority has no certificate yet: it cannot be told by its hash */
+
+static ngx_uint_t
+ngx_ocsp_answer_is_immature(ngx_array_t *signers)
+{
+    ngx_uint_t           i;
+    ngx_ocsp_signer_t  **s;
+
+    s = signers->elts;
+
+    for (i = 0; i < signers->nelts; i++) {
+        if (s[i]->authority->certificate == NULL) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

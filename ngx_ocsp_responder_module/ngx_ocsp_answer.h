@@ -72,6 +72,7 @@ struct ngx_ocsp_answer_s {
     ngx_str_t                  tbs;
     ngx_pki_key_job_t          sign;
     unsigned                   unavailable:1;
+    unsigned                   immature:1;   /* an issuer is not known yet */
     unsigned                   extended_revoke:1;
 };
 

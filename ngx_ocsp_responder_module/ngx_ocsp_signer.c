@@ -104,7 +104,11 @@ ngx_ocsp_signer_timer_handler(ngx_event_t *ev)
         return;
     }
 
-    if (signer->authority->store.slot != NULL) {
+    /* what comes from Redis is not there at once */
+
+    if (signer->authority->store.slot != NULL
+        && ngx_pki_authority_has_key(signer->authority))
+    {
         ngx_ocsp_signer_load(signer);
 
         if (ngx_ocsp_signer_is_due(signer) && ngx_ocsp_signer_lease(signer)) {
@@ -191,6 +195,7 @@ ngx_ocsp_signer_load(ngx_ocsp_signer_t *signer)
     store = &signer->authority->store;
 
     if (store->slot == NULL
+        || signer->authority->certificate == NULL
         || store->slot->responder_generation == signer->generation)
     {
         return;

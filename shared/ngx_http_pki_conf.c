@@ -5,17 +5,17 @@
 
 
 #include "ngx_http_pki_conf.h"
+#include "ngx_pki_ra.h"
 
 
 #define NGX_HTTP_PKI_ZONE_SIZE       (32 * 1024 * 1024)
 #define NGX_HTTP_PKI_ZONE_MIN        (1024 * 1024)
+#define NGX_HTTP_PKI_ZONE_AUTHORITY  (128 * 1024)
 #define NGX_HTTP_PKI_PASSWORD_LEN    4096
 
 
 static char *ngx_http_pki_redis_param(ngx_conf_t *cf,
     ngx_pki_redis_conf_t *rcf, ngx_str_t *param);
-static ngx_uint_t ngx_http_pki_param(ngx_str_t *param, const char *name,
-    ngx_str_t *value);
 static ngx_int_t ngx_http_pki_init_resolver(ngx_conf_t *cf,
     ngx_http_pki_main_conf_t *pmcf);
 static ngx_int_t ngx_http_pki_read_password(ngx_conf_t *cf,
@@ -246,7 +246,7 @@ ngx_http_pki_profile(ngx_conf_t *cf, ngx_str_t *name, const char *directive)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_pki_param(ngx_str_t *param, const char *name, ngx_str_t *value)
 {
     size_t  len;
@@ -472,18 +472,32 @@ ngx_http_pki_create_ssl(ngx_conf_t *cf)
 ngx_int_t
 ngx_http_pki_init_zone(ngx_conf_t *cf, ngx_http_pki_main_conf_t *pmcf)
 {
-    ngx_str_t  name;
+    ngx_str_t   name;
+    ngx_uint_t  n;
 
-    if (pmcf->zone != NULL) {
-        return NGX_OK;
+    if (pmcf->zone == NULL) {
+        ngx_str_set(&name, "pki");
+
+        pmcf->zone = ngx_pki_zone_add(cf, &name, NGX_HTTP_PKI_ZONE_SIZE,
+                                      &ngx_http_pki_module);
+        if (pmcf->zone == NULL) {
+            return NGX_ERROR;
+        }
     }
 
-    ngx_str_set(&name, "pki");
+    /* a worker that finds no room would not start */
 
-    pmcf->zone = ngx_pki_zone_add(cf, &name, NGX_HTTP_PKI_ZONE_SIZE,
-                                  &ngx_http_pki_module);
+    n = pmcf->authorities.nelts;
 
-    return pmcf->zone != NULL ? NGX_OK : NGX_ERROR;
+    if (pmcf->zone->shm_zone->shm.size < n * NGX_HTTP_PKI_ZONE_AUTHORITY) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"pki_zone\" is too small for %ui authorities, "
+                           "it needs %uzk", n,
+                           n * NGX_HTTP_PKI_ZONE_AUTHORITY / 1024);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -504,6 +518,7 @@ ngx_http_pki_init_thread_pool(ngx_conf_t *cf, ngx_http_pki_main_conf_t *pmcf)
     for (i = 0; i < pmcf->authorities.nelts; i++) {
         slow |= a[i]->absent ? ngx_pki_key_is_slow(&a[i]->create)
                              : a[i]->key->slow;
+        slow |= ngx_pki_ra_is_slow(a[i]);
     }
 
     name = pmcf->thread_pool_name.len != 0 ? &pmcf->thread_pool_name : NULL;

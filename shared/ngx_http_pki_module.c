@@ -8,6 +8,7 @@
 
 #include "ngx_http_pki_module.h"
 #include "ngx_http_pki_conf.h"
+#include "ngx_pki_ra.h"
 
 
 static void *ngx_http_pki_create_main_conf(ngx_conf_t *cf);
@@ -76,6 +77,34 @@ static ngx_command_t  ngx_http_pki_commands[] = {
       ngx_conf_set_str_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_pki_main_conf_t, thread_pool_name),
+      NULL },
+
+    { ngx_string("pki_trusted_certificate"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_main_conf_t, https.trusted_certificate),
+      NULL },
+
+    { ngx_string("pki_proxy"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_str_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_pki_main_conf_t, https.proxy),
+      NULL },
+
+    { ngx_string("pki_azure_identity"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_pki_azure_identity,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("pki_key_vault"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_pki_key_vault,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("pki_authority"),
@@ -158,6 +187,15 @@ ngx_http_pki_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    if (ngx_array_init(&pmcf->identities, cf->pool, 2,
+                       sizeof(ngx_pki_azure_identity_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    ngx_http_pki_create_azure(pmcf);
+
     return pmcf;
 }
 
@@ -182,7 +220,8 @@ ngx_http_pki_init_main_conf(ngx_conf_t *cf, void *conf)
     if (ngx_http_pki_init_redis(cf, pmcf) != NGX_OK
         || ngx_http_pki_init_zone(cf, pmcf) != NGX_OK
         || ngx_pki_profile_builtin(cf, &pmcf->profiles) != NGX_OK
-        || ngx_pki_store_init() != NGX_OK)
+        || ngx_pki_store_init() != NGX_OK
+        || ngx_http_pki_init_azure(cf, pmcf) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -190,7 +229,9 @@ ngx_http_pki_init_main_conf(ngx_conf_t *cf, void *conf)
     a = pmcf->authorities.elts;
 
     for (i = 0; i < pmcf->authorities.nelts; i++) {
-        if (ngx_pki_authority_load(cf, a[i]) != NGX_OK) {
+        if (ngx_pki_authority_load(cf, a[i]) != NGX_OK
+            || ngx_pki_ra_load(cf, a[i]) != NGX_OK)
+        {
             return NGX_CONF_ERROR;
         }
     }
@@ -219,7 +260,9 @@ ngx_http_pki_init_process(ngx_cycle_t *cycle)
     pmcf->connections = ngx_pki_redis_create(&pmcf->redis,
                                              pmcf->redis.connections,
                                              cycle->log);
-    if (pmcf->connections == NULL) {
+    if (pmcf->connections == NULL
+        || ngx_http_pki_start_azure(cycle, pmcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -296,7 +339,13 @@ ngx_http_pki_init_store(ngx_cycle_t *cycle, ngx_http_pki_main_conf_t *pmcf,
     store->prefix.len = len;
     store->prefix.data = p;
 
-    return ngx_pki_authority_start(a, cycle->log);
+    a->https = pmcf->client;
+
+    if (ngx_pki_authority_start(a, cycle->log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_pki_ra_start(a, cycle->log);
 }
 
 
@@ -316,7 +365,12 @@ ngx_http_pki_exit_process(ngx_cycle_t *cycle)
     a = pmcf->authorities.elts;
 
     for (i = 0; i < pmcf->authorities.nelts; i++) {
+        ngx_pki_ra_stop(a[i]);
         ngx_pki_authority_stop(a[i]);
+    }
+
+    if (pmcf->client != NULL) {
+        ngx_pki_https_destroy(pmcf->client);
     }
 
     if (pmcf->follower != NULL) {

@@ -27,6 +27,14 @@ typedef struct {
 #if (NGX_THREADS)
     ngx_thread_pool_t         *thread_pool;
 #endif
+
+    ngx_array_t                identities;   /* ngx_pki_azure_identity_t * */
+    ngx_pki_vault_conf_t       vault;
+    ngx_pki_https_conf_t       https;
+    ngx_str_t                  https_names;  /* one that wants a resolver */
+    unsigned                   https_wanted:1;
+    unsigned                   key_vault:1;
+
     ngx_str_t                  redis_user;
     ngx_str_t                  redis_password_file;
     ngx_str_t                  redis_trusted_certificate;
@@ -36,6 +44,7 @@ typedef struct {
     /* in a worker */
     ngx_pki_redis_t           *connections;
     ngx_pki_follower_t        *follower;
+    ngx_pki_https_t           *client;
 } ngx_http_pki_main_conf_t;
 
 

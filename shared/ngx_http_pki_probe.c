@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_pki_conf.h"
+#include "ngx_pki_ra.h"
 
 
 /* a node that has not heard of Redis for so long is not in step */
@@ -18,6 +19,9 @@ static ngx_int_t ngx_http_pki_probe_handler(ngx_http_request_t *r);
 static size_t ngx_http_pki_probe_size(ngx_http_pki_main_conf_t *pmcf);
 static u_char *ngx_http_pki_probe_redis(ngx_http_pki_main_conf_t *pmcf,
     u_char *p, u_char *last, ngx_uint_t *up);
+static u_char *ngx_http_pki_probe_vaults(ngx_http_pki_main_conf_t *pmcf,
+    u_char *p, u_char *last);
+static ngx_uint_t ngx_http_pki_probe_median(ngx_pki_https_counters_t *c);
 static u_char *ngx_http_pki_probe_authority(ngx_pki_authority_t *a, u_char *p,
     u_char *last, ngx_uint_t *up);
 
@@ -80,6 +84,8 @@ ngx_http_pki_probe_handler(ngx_http_request_t *r)
         p = ngx_http_pki_probe_authority(a[i], p, last, &up);
     }
 
+    p = ngx_http_pki_probe_vaults(pmcf, p, last);
+
     body.len = p - body.data;
 
     ngx_str_set(&type, "text/plain");
@@ -100,7 +106,7 @@ ngx_http_pki_probe_size(ngx_http_pki_main_conf_t *pmcf)
 {
     return NGX_MAX_ERROR_STR
            + pmcf->authorities.nelts
-             * (NGX_PKI_ZONE_NAME_LEN + NGX_PKI_ZONE_TEXT_LEN + 256);
+             * (NGX_PKI_ZONE_NAME_LEN + NGX_PKI_ZONE_TEXT_LEN + 1024);
 }
 
 
@@ -130,8 +136,9 @@ static u_char *
 ngx_http_pki_probe_authority(ngx_pki_authority_t *a, u_char *p, u_char *last,
     ngx_uint_t *up)
 {
-    time_t      age, known_at;
-    ngx_str_t  *trouble;
+    time_t       age, known_at;
+    ngx_str_t   *trouble;
+    const char  *error;
 
     trouble = ngx_pki_authority_trouble(a);
 
@@ -158,5 +165,93 @@ ngx_http_pki_probe_authority(ngx_pki_authority_t *a, u_char *p, u_char *last,
                             &a->name, age);
     }
 
+    trouble = ngx_pki_authority_key_trouble(a);
+
+    if (trouble == NULL) {
+        trouble = ngx_pki_ra_trouble(a);
+    }
+
+    if (trouble != NULL) {
+        *up = 0;
+        return ngx_slprintf(p, last, "authority %V: %V\n", &a->name, trouble);
+    }
+
+    if (a->warning.len != 0) {
+        return ngx_slprintf(p, last, "authority %V: ok, but the key %V\n",
+                            &a->name, &a->warning);
+    }
+
+    error = a->scep ? ngx_pki_authority_scep_trouble(a) : NULL;
+
+    if (error != NULL) {
+        return ngx_slprintf(p, last, "authority %V: ok, but not for scep: %s\n",
+                            &a->name, error);
+    }
+
     return ngx_slprintf(p, last, "authority %V: ok\n", &a->name);
+}
+
+
+/* what the workers of this nginx have counted, once for each vault */
+
+static u_char *
+ngx_http_pki_probe_vaults(ngx_http_pki_main_conf_t *pmcf, u_char *p,
+    u_char *last)
+{
+    ngx_uint_t                  i, j;
+    ngx_pki_authority_t       **a;
+    ngx_pki_https_counters_t   *c;
+
+    a = pmcf->authorities.elts;
+
+    for (i = 0; i < pmcf->authorities.nelts; i++) {
+
+        if (a[i]->vault == NULL || a[i]->vault->vault == NULL) {
+            continue;
+        }
+
+        for (j = 0; j < i; j++) {
+            if (a[j]->vault != NULL
+                && a[j]->vault->vault == a[i]->vault->vault)
+            {
+                break;
+            }
+        }
+
+        if (j < i) {
+            continue;
+        }
+
+        c = ngx_pki_vault_counters(a[i]->vault);
+
+        p = ngx_slprintf(p, last,
+                         "vault %V: %uA calls, half of them in less than "
+                         "%ui ms, %uA unanswered, %uA retries, %uA "
+                         "handshakes\n",
+                         &a[i]->vault->url.text, c->calls,
+                         ngx_http_pki_probe_median(c), c->failures,
+                         c->retries, c->handshakes);
+    }
+
+    return p;
+}
+
+
+static ngx_uint_t
+ngx_http_pki_probe_median(ngx_pki_https_counters_t *c)
+{
+    ngx_uint_t  i, n, half;
+
+    half = (c->calls + 1) / 2;
+    n = 0;
+
+    for (i = 0; i < NGX_PKI_HTTPS_BUCKETS - 1; i++) {
+        n += c->latency[i];
+
+        if (n >= half) {
+            break;
+        }
+    }
+
+    return (ngx_uint_t) 1 << i;
 }

@@ -21,14 +21,11 @@ static ngx_int_t ngx_pki_authority_create_key(ngx_conf_t *cf,
     ngx_pki_authority_t *a);
 static ngx_int_t ngx_pki_authority_load_certificate(ngx_conf_t *cf,
     ngx_pki_authority_t *a);
-static ngx_int_t ngx_pki_authority_check_certificate(ngx_conf_t *cf,
-    ngx_pki_authority_t *a);
 static ngx_int_t ngx_pki_authority_load_chain(ngx_conf_t *cf,
     ngx_pki_authority_t *a);
+static ngx_int_t ngx_pki_authority_make_certificate(ngx_conf_t *cf,
+    ngx_pki_authority_t *a);
 static X509 *ngx_pki_authority_read_certificate(BIO *bio);
-static ngx_int_t ngx_pki_authority_der(ngx_pool_t *pool, X509 *x509,
-    ngx_str_t *der);
-static void ngx_pki_authority_cleanup(void *data);
 static ngx_int_t ngx_pki_authority_exists(ngx_str_t *path);
 
 
@@ -67,24 +64,7 @@ ngx_pki_authority_load(ngx_conf_t *cf, ngx_pki_authority_t *a)
         return NGX_ERROR;
     }
 
-    if (a->absent) {
-        return NGX_OK;
-    }
-
-    if (ngx_pki_authority_check_certificate(cf, a) != NGX_OK
-        || ngx_pki_authority_load_chain(cf, a) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    if (ngx_pki_ca_prepare(cf->pool, a) != NGX_OK) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "authority \"%V\": cannot use certificate \"%V\"",
-                           &a->name, &a->certificate_file);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return ngx_pki_authority_load_chain(cf, a);
 }
 
 
@@ -94,14 +74,22 @@ ngx_pki_authority_scep_trouble(ngx_pki_authority_t *a)
     uint32_t            usage;
     ngx_pki_key_type_e  type;
 
-    type = a->absent ? a->create.type : a->key->spec.type;
+    if (a->ra_mode != NGX_PKI_RA_OFF) {
+        return NULL;
+    }
+
+    type = (a->certificate != NULL) ? a->key->spec.type : a->create.type;
+
+    if (type == 0) {
+        return NULL;
+    }
 
     if (type != NGX_PKI_KEY_RSA) {
         return "its key is not RSA, and only an RSA key opens the envelopes "
-               "of SCEP clients";
+               "of SCEP clients; \"ra auto\" makes one for that";
     }
 
-    if (a->absent) {
+    if (a->certificate == NULL) {
         return NULL;
     }
 
@@ -123,6 +111,11 @@ ngx_pki_authority_load_key(ngx_conf_t *cf, ngx_pki_authority_t *a)
 {
     ngx_int_t  certificate;
     ngx_str_t  error;
+
+    if (a->vault != NULL) {
+        a->key = ngx_pki_key_vault(cf->pool, a->vault);
+        return a->key != NULL ? NGX_OK : NGX_ERROR;
+    }
 
     if (a->key_store) {
         a->key = ngx_pki_key_store_load(cf->pool, &a->key_path, &error);
@@ -221,31 +214,17 @@ ngx_pki_authority_create_key(ngx_conf_t *cf, ngx_pki_authority_t *a)
 static ngx_int_t
 ngx_pki_authority_load_certificate(ngx_conf_t *cf, ngx_pki_authority_t *a)
 {
-    BIO                 *bio;
-    ngx_pool_cleanup_t  *cln;
+    BIO         *bio;
+    X509        *x509;
+    ngx_int_t    rc;
+    const char  *error;
 
     if (ngx_pki_authority_exists(&a->certificate_file) == NGX_DECLINED) {
+        rc = ngx_pki_authority_make_certificate(cf, a);
 
-        if (a->create.type == 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "authority \"%V\": there is no certificate "
-                               "\"%V\"", &a->name, &a->certificate_file);
-            return NGX_ERROR;
+        if (rc != NGX_OK) {
+            return rc == NGX_DECLINED ? NGX_OK : NGX_ERROR;
         }
-
-        if (ngx_test_config || ngx_process == NGX_PROCESS_SIGNALLER) {
-            a->absent = 1;
-            return NGX_OK;
-        }
-
-        if (ngx_pki_ca_create(cf, a) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NGX_ERROR;
     }
 
     bio = BIO_new_file((char *) a->certificate_file.data, "rb");
@@ -258,57 +237,24 @@ ngx_pki_authority_load_certificate(ngx_conf_t *cf, ngx_pki_authority_t *a)
         return NGX_ERROR;
     }
 
-    a->certificate = ngx_pki_authority_read_certificate(bio);
+    x509 = ngx_pki_authority_read_certificate(bio);
 
     BIO_free(bio);
     ERR_clear_error();
 
-    if (a->certificate == NULL) {
+    if (x509 == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "authority \"%V\": no certificate in \"%V\"",
                            &a->name, &a->certificate_file);
         return NGX_ERROR;
     }
 
-    cln->handler = ngx_pki_authority_cleanup;
-    cln->data = a->certificate;
+    error = ngx_pki_authority_take(a, cf->pool, x509);
 
-    return ngx_pki_authority_der(cf->pool, a->certificate, &a->der);
-}
-
-
-static ngx_int_t
-ngx_pki_authority_check_certificate(ngx_conf_t *cf, ngx_pki_authority_t *a)
-{
-    uint32_t     usage;
-    EVP_PKEY    *pkey;
-    const char  *trouble;
-
-    trouble = NULL;
-    pkey = X509_get0_pubkey(a->certificate);
-    usage = X509_get_key_usage(a->certificate);
-
-    if (pkey == NULL || EVP_PKEY_eq(pkey, a->key->public_key) != 1) {
-        trouble = "does not belong to the key";
-
-    } else if (!(X509_get_extension_flags(a->certificate) & EXFLAG_CA)) {
-        trouble = "is not that of a CA (basicConstraints CA:TRUE)";
-
-    } else if ((usage & (X509v3_KU_KEY_CERT_SIGN|X509v3_KU_CRL_SIGN))
-               != (X509v3_KU_KEY_CERT_SIGN|X509v3_KU_CRL_SIGN))
-    {
-        trouble = "lacks the key usages keyCertSign and cRLSign";
-
-    } else if (X509_get0_subject_key_id(a->certificate) == NULL) {
-        trouble = "has no subjectKeyIdentifier";
-    }
-
-    ERR_clear_error();
-
-    if (trouble != NULL) {
+    if (error != NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "authority \"%V\": certificate \"%V\" %s",
-                           &a->name, &a->certificate_file, trouble);
+                           &a->name, &a->certificate_file, error);
         return NGX_ERROR;
     }
 
@@ -319,6 +265,44 @@ ngx_pki_authority_check_certificate(ngx_conf_t *cf, ngx_pki_authority_t *a)
     }
 
     return NGX_OK;
+}
+
+
+/*
+ * NGX_OK: there is one now.  NGX_DECLINED: it will come: at the first start,
+ * from the key vault's bootstrap, or from an authority above.
+ */
+
+static ngx_int_t
+ngx_pki_authority_make_certificate(ngx_conf_t *cf, ngx_pki_authority_t *a)
+{
+    if (a->vault != NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (a->create.type == 0 && a->csr_file.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "authority \"%V\": there is no certificate \"%V\"",
+                           &a->name, &a->certificate_file);
+        return NGX_ERROR;
+    }
+
+    if (ngx_test_config || ngx_process == NGX_PROCESS_SIGNALLER) {
+        a->absent = (a->csr_file.len == 0);
+        return NGX_DECLINED;
+    }
+
+    if (a->csr_file.len == 0) {
+        return ngx_pki_ca_create(cf, a);
+    }
+
+    if (ngx_pki_authority_exists(&a->csr_file) == NGX_DECLINED
+        && ngx_pki_ca_create(cf, a) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_DECLINED;
 }
 
 
@@ -362,7 +346,7 @@ ngx_pki_authority_load_chain(ngx_conf_t *cf, ngx_pki_authority_t *a)
         der = ngx_array_push(&a->chain);
 
         rc = (der == NULL) ? NGX_ERROR
-                           : ngx_pki_authority_der(cf->pool, x509, der);
+                           : ngx_pki_ca_der(cf->pool, x509, der);
 
         X509_free(x509);
     }
@@ -393,36 +377,6 @@ ngx_pki_authority_read_certificate(BIO *bio)
     }
 
     return x509;
-}
-
-
-static ngx_int_t
-ngx_pki_authority_der(ngx_pool_t *pool, X509 *x509, ngx_str_t *der)
-{
-    int             len;
-    unsigned char  *p;
-
-    len = i2d_X509(x509, NULL);
-    if (len <= 0) {
-        return NGX_ERROR;
-    }
-
-    der->data = ngx_pnalloc(pool, len);
-    if (der->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    p = der->data;
-    der->len = i2d_X509(x509, &p);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_pki_authority_cleanup(void *data)
-{
-    X509_free(data);
 }
 
 

@@ -8,6 +8,7 @@
 
 #include "ngx_pki_authority.h"
 #include "ngx_pki_name.h"
+#include "ngx_pki_ra.h"
 
 
 #define NGX_PKI_AUTHORITY_VALIDITY  (10 * 365 * 24 * 60 * 60)
@@ -28,6 +29,8 @@ struct ngx_pki_authority_directive_s {
 static char *ngx_pki_authority_directive(ngx_conf_t *cf, ngx_command_t *dummy,
     void *conf);
 static char *ngx_pki_authority_check(ngx_conf_t *cf, ngx_pki_authority_t *a);
+static ngx_int_t ngx_pki_authority_check_create(ngx_conf_t *cf,
+    ngx_pki_authority_t *a);
 static ngx_int_t ngx_pki_authority_check_subject(ngx_conf_t *cf,
     ngx_pki_authority_t *a);
 static char *ngx_pki_authority_set_text(ngx_conf_t *cf,
@@ -36,6 +39,8 @@ static char *ngx_pki_authority_set_key(ngx_conf_t *cf, ngx_pki_authority_t *a,
     ngx_pki_authority_directive_t *d);
 static char *ngx_pki_authority_set_certificate(ngx_conf_t *cf,
     ngx_pki_authority_t *a, ngx_pki_authority_directive_t *d);
+static char *ngx_pki_authority_set_file(ngx_conf_t *cf, ngx_pki_authority_t *a,
+    ngx_pki_authority_directive_t *d);
 static char *ngx_pki_authority_set_create(ngx_conf_t *cf,
     ngx_pki_authority_t *a, ngx_pki_authority_directive_t *d);
 static char *ngx_pki_authority_set_ra(ngx_conf_t *cf, ngx_pki_authority_t *a,
@@ -66,7 +71,7 @@ static ngx_pki_authority_directive_t  ngx_pki_authority_directives[] = {
 
     { ngx_string("create"), 1, 2, ngx_pki_authority_set_create, 0 },
 
-    { ngx_string("ra"), 1, 1, ngx_pki_authority_set_ra, 0 },
+    { ngx_string("ra"), 1, 3, ngx_pki_authority_set_ra, 0 },
 
     { ngx_string("base_url"), 1, 1, ngx_pki_authority_set_url,
       offsetof(ngx_pki_authority_t, base_url) },
@@ -80,9 +85,10 @@ static ngx_pki_authority_directive_t  ngx_pki_authority_directives[] = {
     { ngx_string("ca_url"), 1, 1, ngx_pki_authority_set_url,
       offsetof(ngx_pki_authority_t, ca_url) },
 
-    { ngx_string("signature_digest"), 1, 1, ngx_pki_authority_set_digest, 0 },
+    { ngx_string("signature_digest"), 1, 2, ngx_pki_authority_set_digest, 0 },
 
-    { ngx_string("csr"), 1, 1, ngx_pki_authority_unavailable, 0 },
+    { ngx_string("csr"), 1, 1, ngx_pki_authority_set_file,
+      offsetof(ngx_pki_authority_t, csr_file) },
 
     { ngx_string("previous"), 1, 1, ngx_pki_authority_unavailable, 0 },
 
@@ -208,7 +214,9 @@ ngx_pki_authority_check(ngx_conf_t *cf, ngx_pki_authority_t *a)
     } else if (a->certificate_file.len == 0) {
         missing = "certificate";
 
-    } else if (a->create.type != 0 && a->subject.len == 0) {
+    } else if ((a->create.type != 0 || a->csr_file.len != 0)
+               && a->subject.len == 0)
+    {
         missing = "subject";
     }
 
@@ -219,20 +227,13 @@ ngx_pki_authority_check(ngx_conf_t *cf, ngx_pki_authority_t *a)
         return NGX_CONF_ERROR;
     }
 
-    if (a->create.type != 0 && a->key_store) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "authority \"%V\": \"create\" makes a key of "
-                           "\"file:\", not of \"store:\"", &a->name);
+    if (ngx_pki_authority_check_create(cf, a) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
     if (a->subject.len != 0 && ngx_pki_authority_check_subject(cf, a) != NGX_OK)
     {
         return NGX_CONF_ERROR;
-    }
-
-    if (a->md == NULL) {
-        a->md = EVP_sha256();
     }
 
     if (a->create_validity == 0) {
@@ -251,6 +252,35 @@ ngx_pki_authority_check(ngx_conf_t *cf, ngx_pki_authority_t *a)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_pki_authority_check_create(ngx_conf_t *cf, ngx_pki_authority_t *a)
+{
+    const char  *error;
+
+    error = NULL;
+
+    if (a->create.type != 0 && a->key_store) {
+        error = "\"create\" makes a key of \"file:\" or \"keyvault:\", not "
+                "of \"store:\"";
+
+    } else if (a->create.hsm && a->vault == NULL) {
+        error = "only a key of \"keyvault:\" can be made in an HSM";
+
+    } else if (a->csr_file.len != 0 && a->key_store) {
+        error = "\"csr\" goes with a key of \"file:\" or \"keyvault:\"";
+    }
+
+    if (error == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "authority \"%V\": %s",
+                       &a->name, error);
+
+    return NGX_ERROR;
 }
 
 
@@ -304,46 +334,26 @@ static char *
 ngx_pki_authority_set_key(ngx_conf_t *cf, ngx_pki_authority_t *a,
     ngx_pki_authority_directive_t *d)
 {
-    ngx_str_t  *value;
+    return (char *) ngx_pki_authority_parse_key(cf, a);
+}
 
-    value = cf->args->elts;
 
-    if (a->key_path.data != NULL) {
-        return "is duplicate";
+static char *
+ngx_pki_authority_set_file(ngx_conf_t *cf, ngx_pki_authority_t *a,
+    ngx_pki_authority_directive_t *d)
+{
+    char       *rv;
+    ngx_str_t  *field;
+
+    rv = ngx_pki_authority_set_text(cf, a, d);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
-    if (value[1].len > sizeof("keyvault:") - 1
-        && ngx_strncmp(value[1].data, "keyvault:", 9) == 0)
-    {
-        return "\"keyvault:\" is not available in this version, only "
-               "\"file:\" and \"store:\" are";
-    }
+    field = (ngx_str_t *) ((char *) a + d->offset);
 
-    if (cf->args->nelts > 2) {
-        return "takes one parameter";
-    }
-
-    if (value[1].len > sizeof("file:") - 1
-        && ngx_strncmp(value[1].data, "file:", 5) == 0)
-    {
-        a->key_path.data = value[1].data + 5;
-        a->key_path.len = value[1].len - 5;
-
-        return ngx_conf_full_name(cf->cycle, &a->key_path, 1) == NGX_OK
-               ? NGX_CONF_OK : NGX_CONF_ERROR;
-    }
-
-    if (value[1].len > sizeof("store:") - 1
-        && ngx_strncmp(value[1].data, "store:", 6) == 0)
-    {
-        a->key_path.data = value[1].data + 6;
-        a->key_path.len = value[1].len - 6;
-        a->key_store = 1;
-
-        return NGX_CONF_OK;
-    }
-
-    return "is neither \"file:path\" nor \"store:URI\"";
+    return ngx_conf_full_name(cf->cycle, field, 1) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -396,10 +406,6 @@ ngx_pki_authority_set_create(ngx_conf_t *cf, ngx_pki_authority_t *a,
 
     error = ngx_pki_key_parse_spec(&value[1], &a->create);
 
-    if (error == NULL && a->create.hsm) {
-        error = "a key of an HSM needs a key vault";
-    }
-
     if (error != NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid key \"%V\" in \"create\": %s",
@@ -432,16 +438,7 @@ static char *
 ngx_pki_authority_set_ra(ngx_conf_t *cf, ngx_pki_authority_t *a,
     ngx_pki_authority_directive_t *d)
 {
-    ngx_str_t  *value;
-
-    value = cf->args->elts;
-
-    if (ngx_pki_str_eq(&value[1], "off")) {
-        return NGX_CONF_OK;
-    }
-
-    return "can be \"off\" only in this version: the certificate of the "
-           "authority serves SCEP itself";
+    return (char *) ngx_pki_ra_parse(cf, a);
 }
 
 
@@ -504,6 +501,16 @@ ngx_pki_authority_set_digest(ngx_conf_t *cf, ngx_pki_authority_t *a,
     } else {
         return "is \"sha256\", \"sha384\" or \"sha512\"";
     }
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    if (!ngx_pki_str_eq(&value[2], "pss")) {
+        return "takes a digest and perhaps \"pss\"";
+    }
+
+    a->pss = 1;
 
     return NGX_CONF_OK;
 }

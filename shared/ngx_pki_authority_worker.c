@@ -2,16 +2,21 @@
 /*
  * Copyright (C) the ngx_pki authors
  *
- * Authorities in a worker: whether they may serve.  The certificate that
- * Redis has is that of the authority; a node with another one must not issue.
+ * Authorities in a worker: they ask Redis for their certificate, or tell it
+ * theirs.  The certificate that Redis has is that of the authority; a node
+ * with another one must not issue.
  */
 
 
 #include "ngx_pki_authority.h"
+#include "ngx_pki_bootstrap.h"
+#include "ngx_pki_ca.h"
+#include "ngx_pki_file.h"
 
 
 #define NGX_PKI_AUTHORITY_RETRY   500      /* until Redis has answered */
 #define NGX_PKI_AUTHORITY_AGAIN   30000    /* afterwards */
+#define NGX_PKI_AUTHORITY_TICK    1000     /* whether Redis has lost changes */
 
 
 static void ngx_pki_authority_timer_handler(ngx_event_t *ev);
@@ -19,25 +24,29 @@ static void ngx_pki_authority_schedule(ngx_pki_authority_t *a,
     ngx_msec_t delay);
 static ngx_int_t ngx_pki_authority_register(ngx_pki_authority_t *a,
     ngx_log_t *log);
+static ngx_int_t ngx_pki_authority_tell(ngx_pki_authority_t *a,
+    ngx_pki_store_job_t *job);
 static void ngx_pki_authority_register_handler(ngx_pki_store_job_t *job);
-static void ngx_pki_authority_refused(ngx_pki_authority_t *a,
-    ngx_str_t *error);
-static void ngx_pki_authority_unhealthy(ngx_pki_authority_t *a,
-    ngx_pki_op_t *op, ngx_str_t *registered);
-static ngx_uint_t ngx_pki_authority_is(ngx_pki_authority_t *a,
-    ngx_uint_t state);
-
-
-static ngx_str_t  ngx_pki_authority_waiting =
-    ngx_string("waiting for redis");
-static ngx_str_t  ngx_pki_authority_expired =
-    ngx_string("the certificate of the authority has expired");
+static void ngx_pki_authority_found(ngx_pki_authority_t *a,
+    ngx_pki_store_job_t *job);
+static ngx_int_t ngx_pki_authority_adopt(ngx_pki_authority_t *a,
+    ngx_pki_store_job_t *job);
+static void ngx_pki_authority_copy(ngx_pki_authority_t *a,
+    ngx_pki_store_job_t *job);
+static void ngx_pki_authority_not_found(ngx_pki_authority_t *a,
+    ngx_pki_store_job_t *job);
+static ngx_int_t ngx_pki_authority_settle(ngx_pki_authority_t *a,
+    ngx_pki_store_job_t *job);
 
 
 ngx_int_t
 ngx_pki_authority_start(ngx_pki_authority_t *a, ngx_log_t *log)
 {
     if (a->key->start != NULL && a->key->start(a->key, log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (a->vault != NULL && ngx_pki_bootstrap_start(a, log) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -61,38 +70,20 @@ ngx_pki_authority_stop(ngx_pki_authority_t *a)
 }
 
 
-ngx_str_t *
-ngx_pki_authority_trouble(ngx_pki_authority_t *a)
+void
+ngx_pki_authority_again(ngx_pki_authority_t *a)
 {
-    ngx_pki_zone_slot_t  *slot;
-
-    slot = a->store.slot;
-
-    if (slot == NULL) {
-        return &ngx_pki_authority_waiting;
+    if (ngx_exiting) {
+        return;
     }
 
-    if (ngx_pki_authority_is(a, NGX_PKI_ZONE_UNHEALTHY)) {
-
-        /* perhaps found by another worker */
-
-        a->trouble.data = a->trouble_text;
-        a->trouble.len = ngx_cpystrn(a->trouble_text, slot->text,
-                                     sizeof(a->trouble_text))
-                         - a->trouble_text;
-
-        return &a->trouble;
+    if (a->timer.timer_set) {
+        ngx_del_timer(&a->timer);
     }
 
-    if (!ngx_pki_authority_is(a, NGX_PKI_ZONE_READY)) {
-        return a->refused ? &a->trouble : &ngx_pki_authority_waiting;
-    }
+    a->again_at = 0;
 
-    if (ngx_time() > a->not_after) {
-        return &ngx_pki_authority_expired;
-    }
-
-    return NULL;
+    ngx_add_timer(&a->timer, 1);
 }
 
 
@@ -106,6 +97,21 @@ ngx_pki_authority_timer_handler(ngx_event_t *ev)
     if (ngx_exiting) {
         return;
     }
+
+    if (a->vault != NULL && a->again_at != 0) {
+        ngx_pki_key_vault_revive(a->key, a->md, a->pss, a->timer.log);
+    }
+
+    if (a->again_at != 0
+        && a->epoch == a->store.slot->epoch
+        && (ngx_msec_int_t) (a->again_at - ngx_current_msec) > 0)
+    {
+        ngx_pki_authority_schedule(a, NGX_PKI_AUTHORITY_TICK);
+        return;
+    }
+
+    a->again_at = 0;
+    a->epoch = a->store.slot->epoch;
 
     if (a->registration == NULL
         && ngx_pki_authority_register(a, ev->log) != NGX_OK)
@@ -164,9 +170,13 @@ ngx_pki_authority_register(ngx_pki_authority_t *a, ngx_log_t *log)
 
     job->op = op;
     job->store = &a->store;
-    job->certificate = a->der;
     job->handler = ngx_pki_authority_register_handler;
     job->data = a;
+
+    if (ngx_pki_authority_tell(a, job) != NGX_OK) {
+        ngx_pki_op_destroy(op);
+        return NGX_ERROR;
+    }
 
     a->registration = job;
 
@@ -176,112 +186,210 @@ ngx_pki_authority_register(ngx_pki_authority_t *a, ngx_log_t *log)
 }
 
 
+/* nothing is told before the key is known to be that of the certificate */
+
+static ngx_int_t
+ngx_pki_authority_tell(ngx_pki_authority_t *a, ngx_pki_store_job_t *job)
+{
+    if (a->vault != NULL && !ngx_pki_bootstrap_checked(a)) {
+        return NGX_OK;
+    }
+
+    job->certificate = a->der;
+
+    return ngx_pki_bootstrap_key_id(a, job->op->pool, &job->key_id);
+}
+
+
 static void
 ngx_pki_authority_register_handler(ngx_pki_store_job_t *job)
 {
-    ngx_str_t             none;
     ngx_pki_authority_t  *a;
 
     a = job->data;
 
     a->registration = NULL;
-    a->silent = (job->result != NGX_PKI_STORE_OK);
+    a->silent = (job->result == NGX_PKI_STORE_UNAVAILABLE);
 
-    if (job->result == NGX_PKI_STORE_OK) {
-
+    if (!a->silent) {
         job->op->log->log_level = a->timer.log->log_level;
+    }
 
-        if (job->certificate.len == a->der.len
-            && ngx_memcmp(job->certificate.data, a->der.data, a->der.len) == 0)
-        {
-            if (!ngx_pki_authority_is(a, NGX_PKI_ZONE_READY)) {
-                ngx_str_null(&none);
-                ngx_pki_zone_set_state(a->store.zone, a->store.slot,
-                                       NGX_PKI_ZONE_READY, a->fingerprint,
-                                       &none);
+    switch (job->result) {
 
-                ngx_log_error(NGX_LOG_NOTICE, job->op->log, 0,
-                              "authority is ready");
-            }
+    case NGX_PKI_STORE_OK:
+        ngx_pki_authority_found(a, job);
+        break;
 
-            ngx_pki_authority_schedule(a, NGX_PKI_AUTHORITY_AGAIN);
+    case NGX_PKI_STORE_NOT_FOUND:
+        ngx_pki_authority_not_found(a, job);
+        break;
 
-        } else {
-            ngx_pki_authority_unhealthy(a, job->op, &job->certificate);
-            ngx_pki_authority_schedule(a, NGX_PKI_AUTHORITY_RETRY);
+    default:
+
+        /* a replica, or a user without the rights: the connection is well */
+
+        if (job->command.refused) {
+            ngx_pki_authority_waits(a, NULL, 0,
+                                    "waiting for redis, which refuses: %V",
+                                    &job->command.error);
         }
-
-    } else if (job->command.refused) {
-        ngx_pki_authority_refused(a, &job->command.error);
     }
 
     ngx_pki_op_destroy(job->op);
 }
 
 
-/* a replica, or a user without the rights: the connection itself is well */
-
 static void
-ngx_pki_authority_refused(ngx_pki_authority_t *a, ngx_str_t *error)
+ngx_pki_authority_found(ngx_pki_authority_t *a, ngx_pki_store_job_t *job)
 {
-    u_char  *p;
-
-    p = ngx_snprintf(a->trouble_text, sizeof(a->trouble_text),
-                     "waiting for redis, which refuses: %V", error);
-
-    a->trouble.data = a->trouble_text;
-    a->trouble.len = p - a->trouble_text;
-    a->refused = 1;
-}
-
-
-static void
-ngx_pki_authority_unhealthy(ngx_pki_authority_t *a, ngx_pki_op_t *op,
-    ngx_str_t *registered)
-{
-    u_char     *p, hex[2 * 32], digest[EVP_MAX_MD_SIZE];
-    ngx_str_t   theirs;
-
-    if (ngx_pki_authority_is(a, NGX_PKI_ZONE_UNHEALTHY)) {
+    if (a->certificate == NULL && ngx_pki_authority_adopt(a, job) != NGX_OK) {
         return;
     }
 
-    if (EVP_Digest(registered->data, registered->len, digest, NULL,
-                   EVP_sha256(), NULL)
-        != 1)
+    if (job->certificate.len != a->der.len
+        || ngx_memcmp(job->certificate.data, a->der.data, a->der.len) != 0)
     {
-        ERR_clear_error();
+        ngx_pki_authority_unhealthy(a, job->op->log, &job->certificate);
         return;
     }
 
-    theirs.len = ngx_hex_dump(hex, digest, 32) - hex;
-    theirs.data = hex;
+    if (a->vault != NULL && ngx_pki_authority_settle(a, job) != NGX_OK) {
+        return;
+    }
 
-    p = ngx_snprintf(a->trouble_text, sizeof(a->trouble_text),
-                     "redis has another certificate of this authority "
-                     "(SHA-256 %V): use its key and certificate here, or "
-                     "another \"prefix\"", &theirs);
+    ngx_pki_authority_ready(a, job->op->log);
 
-    a->trouble.data = a->trouble_text;
-    a->trouble.len = p - a->trouble_text;
+    a->again_at = ngx_current_msec + NGX_PKI_AUTHORITY_AGAIN;
 
-    ngx_log_error(NGX_LOG_ERR, op->log, 0, "%V", &a->trouble);
-
-    ngx_pki_zone_set_state(a->store.zone, a->store.slot,
-                           NGX_PKI_ZONE_UNHEALTHY, a->fingerprint,
-                           &a->trouble);
+    ngx_pki_authority_schedule(a, NGX_PKI_AUTHORITY_TICK);
 }
 
 
-/* the slot survives reloads: it speaks of this certificate, or of another */
-
-static ngx_uint_t
-ngx_pki_authority_is(ngx_pki_authority_t *a, ngx_uint_t state)
+static ngx_int_t
+ngx_pki_authority_adopt(ngx_pki_authority_t *a, ngx_pki_store_job_t *job)
 {
-    ngx_pki_zone_slot_t  *slot;
+    X509                 *x509;
+    const char           *error;
+    const unsigned char  *p;
 
-    slot = a->store.slot;
+    p = job->certificate.data;
+    x509 = d2i_X509(NULL, &p, job->certificate.len);
 
-    return slot->state == state
-           && ngx_memcmp(slot->fingerprint, a->fingerprint, 32) == 0;
+    if (x509 == NULL) {
+        ERR_clear_error();
+        error = "is malformed";
+
+    } else {
+        error = ngx_pki_authority_take(a, ngx_cycle->pool, x509);
+    }
+
+    if (error != NULL) {
+        ngx_pki_authority_waits(a, job->op->log, NGX_LOG_ERR,
+                                "the certificate of this authority in redis "
+                                "%s", error);
+        return NGX_ERROR;
+    }
+
+    error = a->scep ? ngx_pki_authority_scep_trouble(a) : NULL;
+
+    if (error != NULL) {
+        ngx_log_error(NGX_LOG_WARN, job->op->log, 0,
+                      "the authority cannot serve scep: %s", error);
+    }
+
+    ngx_pki_authority_copy(a, job);
+
+    return NGX_OK;
+}
+
+
+/* for people, and for the next start; Redis has the one that counts */
+
+static void
+ngx_pki_authority_copy(ngx_pki_authority_t *a, ngx_pki_store_job_t *job)
+{
+    ngx_int_t         rc;
+    ngx_str_t         error;
+    ngx_uint_t        level;
+    ngx_pki_ca_job_t  ca;
+
+    ngx_memzero(&ca, sizeof(ngx_pki_ca_job_t));
+
+    ca.authority = a;
+    ca.der = a->der;
+
+    rc = ngx_pki_ca_write(&ca, job->op->pool, &error);
+
+    if (rc == NGX_ERROR) {
+        level = ngx_pki_zone_leads(a->store.zone) ? NGX_LOG_WARN : NGX_LOG_INFO;
+
+        ngx_log_error(level, job->op->log, 0,
+                      "no copy of the certificate could be written: %V",
+                      &error);
+    }
+}
+
+
+static void
+ngx_pki_authority_not_found(ngx_pki_authority_t *a, ngx_pki_store_job_t *job)
+{
+    ngx_log_t  *log;
+
+    /* the operation's goes with it */
+    log = a->timer.log;
+
+    if (a->vault == NULL) {
+        ngx_pki_authority_waits(a, job->op->log, NGX_LOG_NOTICE,
+                                "waiting for the certificate of the request "
+                                "\"%V\": put it into \"%V\" and reload",
+                                &a->csr_file, &a->certificate_file);
+
+    } else if (a->certificate != NULL) {
+        ngx_pki_bootstrap_check(a, log);
+
+    } else if (a->create.type != 0 || a->csr_file.len != 0) {
+        ngx_pki_bootstrap_make(a, log);
+
+    } else {
+        ngx_pki_authority_waits(a, job->op->log, NGX_LOG_ERR,
+                                "there is no certificate \"%V\", nor one in "
+                                "redis; \"create\" would make one",
+                                &a->certificate_file);
+    }
+}
+
+
+/*
+ * The version of the vault's key.  The authority may serve as soon as it is
+ * known; that the vault still has this key is asked for all the same.
+ */
+
+static ngx_int_t
+ngx_pki_authority_settle(ngx_pki_authority_t *a, ngx_pki_store_job_t *job)
+{
+    if (ngx_pki_bootstrap_checked(a)) {
+        return NGX_OK;
+    }
+
+    if (job->key_id.len != 0
+        && ngx_pki_bootstrap_pin(a, job->op->pool, &job->key_id)
+           == NGX_DECLINED)
+    {
+        ngx_pki_authority_waits(a, job->op->log, NGX_LOG_ERR,
+                                "the key of this authority is \"%V\" in redis, "
+                                "but \"%V\" here", &job->key_id,
+                                &a->vault->text);
+        return NGX_ERROR;
+    }
+
+    ngx_pki_bootstrap_check(a, a->timer.log);
+
+    /* perhaps another worker has found that the key is another one */
+
+    if (ngx_pki_authority_is_unhealthy(a)) {
+        return NGX_ERROR;
+    }
+
+    return (a->vault->version.len != 0) ? NGX_OK : NGX_ERROR;
 }

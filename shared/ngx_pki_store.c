@@ -505,11 +505,12 @@ ngx_pki_store_register(ngx_pki_store_job_t *job)
 
     job->repeatable = 1;
 
-    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_REGISTER, 1, 2);
+    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_REGISTER, 1, 3);
     ngx_pki_store_key(job, "ca", NULL);
     ngx_pki_store_arg(job, &job->certificate);
+    ngx_pki_store_arg(job, &job->key_id);
 
-    job->command.durable = 1;
+    job->command.durable = (job->certificate.len != 0);
 
     ngx_pki_store_send(job, ngx_pki_store_register_handler);
 }
@@ -518,16 +519,29 @@ ngx_pki_store_register(ngx_pki_store_job_t *job)
 static void
 ngx_pki_store_register_handler(ngx_pki_redis_command_t *cmd)
 {
+    redisReply           *reply;
     ngx_pki_store_job_t  *job;
 
     job = cmd->data;
+    reply = cmd->reply;
 
-    if (ngx_pki_store_answer(job, REDIS_REPLY_STRING) != NGX_OK) {
+    if (ngx_pki_store_answer(job, REDIS_REPLY_ARRAY) != NGX_OK) {
         return;
     }
 
-    if (ngx_pki_store_reply_copy(job, cmd->reply, &job->certificate)
-        != NGX_OK)
+    if (reply->elements == 2 && reply->element[0]->type == REDIS_REPLY_NIL) {
+        ngx_pki_store_done(job, NGX_PKI_STORE_NOT_FOUND);
+        return;
+    }
+
+    ngx_str_null(&job->key_id);
+
+    if (reply->elements != 2
+        || ngx_pki_store_reply_copy(job, reply->element[0], &job->certificate)
+           != NGX_OK
+        || (reply->element[1]->type != REDIS_REPLY_NIL
+            && ngx_pki_store_reply_copy(job, reply->element[1], &job->key_id)
+               != NGX_OK))
     {
         ngx_pki_store_malformed(job, "certificate");
         return;

@@ -88,12 +88,23 @@ struct ngx_pki_store_job_s {
 
     /* in and out, register and the CRL */
     ngx_str_t                  certificate;
+    ngx_str_t                  key_id;       /* URL of a vault key, or empty */
     ngx_str_t                  crl;
     uint64_t                   crl_number;
     uint64_t                   crl_seq;      /* the last change in it */
     time_t                     this_update;
     time_t                     next_update;
-    ngx_str_t                  token;        /* of the lock */
+
+    /* in, lock and unlock: its name; out, lock: its token */
+    ngx_str_t                  lock;
+    ngx_msec_t                 lock_time;    /* 0: 30 seconds */
+    ngx_str_t                  token;
+
+    /* in and out, the registration authority's entries; empty: none */
+    ngx_str_t                  ra;
+    ngx_str_t                  ra_previous;
+    ngx_str_t                  ra_next;
+    unsigned                   ra_keep:1;
 
     ngx_pki_store_pt           handler;
     void                      *data;
@@ -155,13 +166,22 @@ void ngx_pki_store_restore(ngx_pki_store_job_t *job);
 void ngx_pki_store_status(ngx_pki_store_job_t *job);
 
 /*
- * Registers job->certificate (DER) as that of the authority.  The first one
- * wins: job->certificate is the registered one afterwards.
+ * Registers job->certificate (DER) as that of the authority, with job->key_id.
+ * The first one wins: both are the registered ones afterwards.  An empty
+ * certificate only asks: OK, or NOT_FOUND.
  */
 void ngx_pki_store_register(ngx_pki_store_job_t *job);
 
 /*
- * CRLs.  lock: OK and job->token, or CONFLICT: another node is at it.
+ * One node at a time does job->lock ("crl", "ca", "ra").  lock: OK and
+ * job->token, or CONFLICT: another node is at it; held for job->lock_time.
+ * unlock: gives it back if job->token still holds it.
+ */
+void ngx_pki_store_lock(ngx_pki_store_job_t *job);
+void ngx_pki_store_unlock(ngx_pki_store_job_t *job);
+
+/*
+ * CRLs, built under the lock "crl".
  * load: job->crl, crl_number, crl_seq, this_update, next_update; or NOT_FOUND.
  * revoked: as of one moment job->records, of which serial, revoked_at, reason
  * are set, job->crl_seq, the number of the last change in the log, and
@@ -171,11 +191,18 @@ void ngx_pki_store_register(ngx_pki_store_job_t *job);
  * since "revoked", else CONFLICT; tells all nodes by the log.  All belong to
  * the full CRL, shard 0.
  */
-void ngx_pki_store_crl_lock(ngx_pki_store_job_t *job);
 void ngx_pki_store_crl_load(ngx_pki_store_job_t *job);
 void ngx_pki_store_crl_revoked(ngx_pki_store_job_t *job);
 void ngx_pki_store_crl_publish(ngx_pki_store_job_t *job);
-void ngx_pki_store_crl_unlock(ngx_pki_store_job_t *job);
+
+/*
+ * Registration authorities, made under the lock "ra".  load: OK, job->ra and
+ * ra_previous.  put: OK if the lock is still held and job->ra, which must not
+ * be kept unless ra_keep says so, still the current one: that is job->ra_next
+ * now; else CONFLICT.
+ */
+void ngx_pki_store_ra_load(ngx_pki_store_job_t *job);
+void ngx_pki_store_ra_put(ngx_pki_store_job_t *job);
 
 
 #endif /* _NGX_PKI_STORE_H_INCLUDED_ */

@@ -10,11 +10,6 @@
 #include "ngx_pki_store_job.h"
 
 
-#define NGX_PKI_CRL_TOKEN_LEN  16
-#define NGX_PKI_CRL_LOCK_TIME  30000
-
-
-static void ngx_pki_store_crl_lock_handler(ngx_pki_redis_command_t *cmd);
 static void ngx_pki_store_crl_load_handler(ngx_pki_redis_command_t *cmd);
 static ngx_int_t ngx_pki_store_crl_decode(ngx_pki_store_job_t *job,
     redisReply *reply);
@@ -24,57 +19,6 @@ static ngx_int_t ngx_pki_store_crl_entries(ngx_pki_store_job_t *job,
 static ngx_int_t ngx_pki_store_crl_entry(ngx_str_t *value,
     ngx_pki_record_t *record);
 static void ngx_pki_store_crl_done_handler(ngx_pki_redis_command_t *cmd);
-
-
-void
-ngx_pki_store_crl_lock(ngx_pki_store_job_t *job)
-{
-    u_char  token[NGX_PKI_CRL_TOKEN_LEN];
-
-    ngx_pki_store_start(job, "locking the crl");
-
-    job->token.data = ngx_pnalloc(job->op->pool, 2 * NGX_PKI_CRL_TOKEN_LEN);
-
-    if (job->token.data == NULL
-        || RAND_bytes(token, NGX_PKI_CRL_TOKEN_LEN) != 1)
-    {
-        ERR_clear_error();
-        ngx_pki_store_defer(job, NGX_PKI_STORE_UNAVAILABLE);
-        return;
-    }
-
-    ngx_hex_dump(job->token.data, token, NGX_PKI_CRL_TOKEN_LEN);
-    job->token.len = 2 * NGX_PKI_CRL_TOKEN_LEN;
-
-    ngx_pki_store_command(job, "SET", 5);
-    ngx_pki_store_key(job, "lock:crl", NULL);
-    ngx_pki_store_arg(job, &job->token);
-    ngx_pki_store_text(job, "NX");
-    ngx_pki_store_text(job, "PX");
-    ngx_pki_store_number(job, NGX_PKI_CRL_LOCK_TIME);
-
-    ngx_pki_store_send(job, ngx_pki_store_crl_lock_handler);
-}
-
-
-static void
-ngx_pki_store_crl_lock_handler(ngx_pki_redis_command_t *cmd)
-{
-    ngx_pki_store_job_t  *job;
-
-    job = cmd->data;
-
-    if (cmd->reply != NULL && cmd->reply->type == REDIS_REPLY_NIL) {
-        ngx_pki_store_done(job, NGX_PKI_STORE_CONFLICT);
-        return;
-    }
-
-    if (ngx_pki_store_answer(job, REDIS_REPLY_STATUS) != NGX_OK) {
-        return;
-    }
-
-    ngx_pki_store_done(job, NGX_PKI_STORE_OK);
-}
 
 
 void
@@ -298,19 +242,6 @@ ngx_pki_store_crl_publish(ngx_pki_store_job_t *job)
     ngx_pki_store_number(job, slot->applied);
 
     job->command.durable = 1;
-
-    ngx_pki_store_send(job, ngx_pki_store_crl_done_handler);
-}
-
-
-void
-ngx_pki_store_crl_unlock(ngx_pki_store_job_t *job)
-{
-    ngx_pki_store_start(job, "unlocking the crl");
-
-    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_CRL_UNLOCK, 1, 2);
-    ngx_pki_store_key(job, "lock:crl", NULL);
-    ngx_pki_store_arg(job, &job->token);
 
     ngx_pki_store_send(job, ngx_pki_store_crl_done_handler);
 }
