@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_scep_module.h"
+#include "ngx_pki_ra.h"
 
 
 /* as they stand in the URI; NULL data: not there */
@@ -32,6 +33,8 @@ static void ngx_http_scep_parse_arg(ngx_str_t *arg,
     ngx_http_scep_args_t *args);
 static ngx_int_t ngx_http_scep_run(ngx_http_request_t *r,
     ngx_http_scep_op_t *op);
+static void ngx_http_scep_complain(ngx_http_request_t *r,
+    ngx_pki_authority_t *a);
 static ngx_int_t ngx_http_scep_get_ca_caps(ngx_http_request_t *r);
 static ngx_int_t ngx_http_scep_get_ca_cert(ngx_http_request_t *r);
 static ngx_int_t ngx_http_scep_pki_operation(ngx_http_request_t *r);
@@ -191,7 +194,12 @@ ngx_http_scep_run(ngx_http_request_t *r, ngx_http_scep_op_t *op)
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_scep_module);
 
     if (ngx_pki_authority_trouble(slcf->authority) == NULL) {
-        return op->handler(r);
+
+        if (ngx_pki_ra_recipients(slcf->authority)->nelts != 0) {
+            return op->handler(r);
+        }
+
+        ngx_http_scep_complain(r, slcf->authority);
     }
 
     rc = ngx_http_discard_request_body(r);
@@ -202,6 +210,28 @@ ngx_http_scep_run(ngx_http_request_t *r, ngx_http_scep_op_t *op)
 
     return ngx_http_pki_unavailable(r, NGX_HTTP_SCEP_RETRY_AFTER,
                                     &ngx_http_scep_not_ready);
+}
+
+
+/* a key in a vault may turn out to be of no use when nginx runs already */
+
+static void
+ngx_http_scep_complain(ngx_http_request_t *r, ngx_pki_authority_t *a)
+{
+    const char                *trouble;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    trouble = ngx_pki_authority_scep_trouble(a);
+
+    if (trouble == NULL) {
+        return;
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    ngx_log_error(NGX_LOG_ERR, clcf->error_log, 0,
+                  "\"scep\" cannot use authority \"%V\": %s",
+                  &a->name, trouble);
 }
 
 
@@ -221,7 +251,10 @@ ngx_http_scep_get_ca_caps(ngx_http_request_t *r)
 }
 
 
-/* One certificate is sent as it is, a chain in a PKCS#7 (RFC 8894, 4.2.1). */
+/*
+ * One certificate is sent as it is; an RA's with that of the authority, or a
+ * chain, in a PKCS#7 (RFC 8894, 4.2.1).
+ */
 
 static ngx_int_t
 ngx_http_scep_get_ca_cert(ngx_http_request_t *r)
@@ -230,6 +263,7 @@ ngx_http_scep_get_ca_cert(ngx_http_request_t *r)
     ngx_str_t                 *certificates, *chain, body;
     ngx_uint_t                 i, n;
     ngx_pki_authority_t       *a;
+    ngx_pki_recipient_t      **recipient;
     ngx_http_scep_loc_conf_t  *slcf;
 
     rc = ngx_http_discard_request_body(r);
@@ -240,29 +274,33 @@ ngx_http_scep_get_ca_cert(ngx_http_request_t *r)
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_http_scep_module);
     a = slcf->authority;
+    recipient = ngx_pki_ra_recipients(a)->elts;
 
-    n = a->chain.nelts;
-
-    if (n == 0) {
+    if (recipient[0]->ca && a->chain.nelts == 0) {
         return ngx_http_pki_send(r, NGX_HTTP_OK, &ngx_http_scep_type_cert,
                                  &a->der);
     }
 
-    certificates = ngx_palloc(r->pool, (n + 1) * sizeof(ngx_str_t));
+    certificates = ngx_palloc(r->pool,
+                              (a->chain.nelts + 2) * sizeof(ngx_str_t));
     if (certificates == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    certificates[0] = a->der;
-    chain = a->chain.elts;
+    n = 0;
 
-    for (i = 0; i < n; i++) {
-        certificates[i + 1] = chain[i];
+    if (!recipient[0]->ca) {
+        certificates[n++] = recipient[0]->der;
     }
 
-    if (ngx_scep_cms_certs_only(r->pool, certificates, n + 1, &body)
-        != NGX_OK)
-    {
+    certificates[n++] = a->der;
+    chain = a->chain.elts;
+
+    for (i = 0; i < a->chain.nelts; i++) {
+        certificates[n++] = chain[i];
+    }
+
+    if (ngx_scep_cms_certs_only(r->pool, certificates, n, &body) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

@@ -480,6 +480,7 @@ ngx_http_scep_check_authority(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
 {
     const char  *trouble;
 
+    conf->authority->scep = 1;
     trouble = ngx_pki_authority_scep_trouble(conf->authority);
 
     if (trouble == NULL) {

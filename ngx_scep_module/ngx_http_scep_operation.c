@@ -20,6 +20,12 @@ static ngx_int_t ngx_http_scep_operation_check(ngx_http_scep_operation_t *so,
     ngx_str_t *body);
 static ngx_int_t ngx_http_scep_operation_decode(ngx_http_scep_operation_t *so,
     ngx_str_t *body);
+static ngx_int_t ngx_http_scep_operation_identify(
+    ngx_http_scep_operation_t *so);
+static ngx_int_t ngx_http_scep_operation_identity(
+    ngx_http_scep_operation_t *so, ngx_pki_recipient_t *identity);
+static ngx_uint_t ngx_http_scep_operation_unwraps(
+    ngx_http_scep_operation_t *so);
 static ngx_int_t ngx_http_scep_operation_check_type(
     ngx_http_scep_operation_t *so);
 static ngx_int_t ngx_http_scep_operation_check_envelope(
@@ -169,12 +175,13 @@ ngx_http_scep_operation_check(ngx_http_scep_operation_t *so, ngx_str_t *body)
         return rc;
     }
 
-    so->recipient = ngx_scep_verify_recipient(&so->message, &so->ca,
-                                              slcf->authority->certificate);
+    rc = ngx_http_scep_operation_identify(so);
 
-    if (so->recipient == NULL
-        || ngx_http_scep_operation_check_envelope(so) != NGX_OK)
-    {
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (ngx_http_scep_operation_check_envelope(so) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -186,13 +193,17 @@ static ngx_int_t
 ngx_http_scep_operation_decode(ngx_http_scep_operation_t *so, ngx_str_t *body)
 {
     ngx_int_t             rc;
-    ngx_pki_authority_t  *a;
+    ngx_array_t          *recipients;
+    ngx_pki_recipient_t **identity;
 
-    a = so->slcf->authority;
+    /* who refuses what is for nobody */
 
-    if (ngx_scep_cms_certificate(&a->der, &so->ca) != NGX_OK) {
-        ngx_log_error(NGX_LOG_ALERT, so->op->log, 0,
-                      "the authority's own certificate is malformed");
+    recipients = ngx_pki_ra_recipients(so->slcf->authority);
+    identity = recipients->elts;
+
+    if (recipients->nelts == 0
+        || ngx_http_scep_operation_identity(so, identity[0]) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -201,6 +212,72 @@ ngx_http_scep_operation_decode(ngx_http_scep_operation_t *so, ngx_str_t *body)
     so->op->transaction = so->message.transaction;
 
     return rc;
+}
+
+
+/* whom the envelope is for: perhaps one that was offered some time ago */
+
+static ngx_int_t
+ngx_http_scep_operation_identify(ngx_http_scep_operation_t *so)
+{
+    ngx_uint_t             i;
+    ngx_array_t           *recipients;
+    ngx_pki_recipient_t  **identity;
+
+    recipients = ngx_pki_ra_recipients(so->slcf->authority);
+    identity = recipients->elts;
+
+    for (i = 0; i < recipients->nelts; i++) {
+
+        if (ngx_http_scep_operation_identity(so, identity[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        so->recipient = ngx_scep_verify_recipient(&so->message,
+                                                  &so->certificate,
+                                                  so->identity->certificate);
+
+        if (so->recipient != NULL) {
+            return NGX_OK;
+        }
+    }
+
+    if (i != 0
+        && ngx_http_scep_operation_identity(so, identity[0]) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_CERT_ID,
+                                   "the envelope is for another authority");
+}
+
+
+/* takes a reference, and the certificate to pieces */
+
+static ngx_int_t
+ngx_http_scep_operation_identity(ngx_http_scep_operation_t *so,
+    ngx_pki_recipient_t *identity)
+{
+    if (identity == so->identity) {
+        return NGX_OK;
+    }
+
+    if (ngx_scep_cms_certificate(&identity->der, &so->certificate) != NGX_OK) {
+        ngx_log_error(NGX_LOG_ALERT, so->op->log, 0,
+                      "the authority's own certificate is malformed");
+        return NGX_ERROR;
+    }
+
+    ngx_pki_recipient_retain(identity);
+
+    if (so->identity != NULL) {
+        ngx_pki_recipient_release(so->identity);
+    }
+
+    so->identity = identity;
+
+    return NGX_OK;
 }
 
 
@@ -226,7 +303,9 @@ ngx_http_scep_operation_check_envelope(ngx_http_scep_operation_t *so)
     if (so->recipient->hash.len != 0) {
         so->oaep = ngx_scep_digest_find(&so->recipient->hash);
 
-        if (so->oaep == NGX_SCEP_DIGESTS || so->oaep == NGX_SCEP_MD5) {
+        if (so->oaep == NGX_SCEP_DIGESTS || so->oaep == NGX_SCEP_MD5
+            || !ngx_http_scep_operation_unwraps(so))
+        {
             return ngx_scep_message_refuse(m, NGX_SCEP_BAD_ALG,
                                            "the hash of RSAES-OAEP is not "
                                            "allowed");
@@ -242,6 +321,17 @@ ngx_http_scep_operation_check_envelope(ngx_http_scep_operation_t *so)
     }
 
     return NGX_OK;
+}
+
+
+/* a vault has RSAES-OAEP with SHA-1 and SHA-256 */
+
+static ngx_uint_t
+ngx_http_scep_operation_unwraps(ngx_http_scep_operation_t *so)
+{
+    return !so->identity->key->remote
+           || so->oaep == NGX_SCEP_SHA1
+           || so->oaep == NGX_SCEP_SHA256;
 }
 
 
@@ -293,7 +383,7 @@ ngx_http_scep_operation_decrypt(ngx_http_scep_operation_t *so)
     ngx_memzero(job, sizeof(ngx_pki_key_job_t));
 
     job->op = so->op;
-    job->key = so->slcf->authority->key;
+    job->key = so->identity->key;
     job->input = so->recipient->encrypted_key;
     job->handler = ngx_http_scep_operation_decrypt_handler;
     job->data = so;
@@ -570,6 +660,10 @@ ngx_http_scep_operation_cleanup(void *data)
     ngx_http_scep_operation_t *so = data;
 
     so->smcf->pending--;
+
+    if (so->identity != NULL) {
+        ngx_pki_recipient_release(so->identity);
+    }
 
     if (so->plaintext.data != NULL) {
         OPENSSL_cleanse(so->plaintext.data, so->plaintext.len);

@@ -13,6 +13,7 @@
 #include "ngx_http_scep_module.h"
 #include "ngx_pki_csr.h"
 #include "ngx_pki_issue.h"
+#include "ngx_pki_ra.h"
 #include "ngx_scep_reply.h"
 
 
@@ -24,8 +25,11 @@ typedef struct {
     ngx_http_scep_loc_conf_t   *slcf;
 
     ngx_scep_message_t          message;
-    ngx_scep_certificate_t      ca;
     ngx_scep_signer_t           signer;
+
+    /* who opens the envelope and signs the answer; a reference */
+    ngx_pki_recipient_t        *identity;
+    ngx_scep_certificate_t      certificate;
     ngx_scep_recipient_t       *recipient;
     ngx_scep_digest_e           oaep;        /* NGX_SCEP_DIGESTS: PKCS#1 */
     ngx_scep_cipher_e           cipher;

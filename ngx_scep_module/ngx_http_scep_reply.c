@@ -172,8 +172,8 @@ ngx_http_scep_reply_sign(ngx_http_scep_operation_t *so)
 
     reply = &so->reply;
     reply->request = &so->message;
-    reply->signer = &so->ca;
-    reply->certificate = &so->slcf->authority->der;
+    reply->signer = &so->certificate;
+    reply->certificate = &so->identity->der;
 
     job = &so->job;
     ngx_memzero(job, sizeof(ngx_pki_key_job_t));
@@ -186,7 +186,7 @@ ngx_http_scep_reply_sign(ngx_http_scep_operation_t *so)
     }
 
     job->op = so->op;
-    job->key = so->slcf->authority->key;
+    job->key = so->identity->key;
     job->md = reply->md;
     job->handler = ngx_http_scep_reply_sign_handler;
     job->data = so;
@@ -195,7 +195,7 @@ ngx_http_scep_reply_sign(ngx_http_scep_operation_t *so)
 }
 
 
-/* that of the request, as far as it is allowed here */
+/* that of the request, as far as it is allowed here and the key can do it */
 
 static void
 ngx_http_scep_reply_choose_digest(ngx_http_scep_operation_t *so)
@@ -206,7 +206,8 @@ ngx_http_scep_reply_choose_digest(ngx_http_scep_operation_t *so)
 
     if (digest == NGX_SCEP_DIGESTS
         || (digest == NGX_SCEP_MD5
-            && !(so->slcf->legacy & NGX_HTTP_SCEP_LEGACY_MD5)))
+            && !(so->slcf->legacy & NGX_HTTP_SCEP_LEGACY_MD5))
+        || !ngx_pki_key_signs(so->identity->key, so->smcf->digests.md[digest]))
     {
         digest = NGX_SCEP_SHA256;
     }

@@ -111,8 +111,16 @@ void
 ngx_pki_issue_internal(ngx_pki_issue_t *issue, ngx_str_t *spki,
     ngx_pki_template_t *t)
 {
-    ngx_pki_spki_t        key;
+    ngx_uint_t      recorded;
     ngx_pki_tbs_t   tbs;
+    ngx_pki_spki_t  key;
+
+    recorded = (issue->source.len != 0);
+
+    if (recorded && ngx_pki_issue_prepare(issue) != NGX_OK) {
+        ngx_pki_issue_done(issue, NGX_PKI_ISSUE_UNAVAILABLE);
+        return;
+    }
 
     issue->template = *t;
 
@@ -127,6 +135,14 @@ ngx_pki_issue_internal(ngx_pki_issue_t *issue, ngx_str_t *spki,
     tbs.spki = spki;
     tbs.public_key = &key.public_key;
 
+    if (recorded) {
+        tbs.aia = &issue->authority->aia;
+        tbs.cdp = &issue->authority->cdp;
+
+        /* there is no request to try another serial number with */
+        issue->tries = NGX_PKI_ISSUE_MAX_TRIES;
+    }
+
     if (ngx_pki_tbs_encode(issue->op->pool, issue->authority, &tbs,
                            &issue->tbs)
         != NGX_OK
@@ -136,7 +152,8 @@ ngx_pki_issue_internal(ngx_pki_issue_t *issue, ngx_str_t *spki,
         return;
     }
 
-    ngx_pki_issue_sign_tbs(issue, ngx_pki_issue_internal_handler);
+    ngx_pki_issue_sign_tbs(issue, recorded ? ngx_pki_issue_sign_handler
+                                           : ngx_pki_issue_internal_handler);
 }
 
 
@@ -342,6 +359,7 @@ ngx_pki_issue_sign_tbs(ngx_pki_issue_t *issue, ngx_pki_key_pt handler)
     job->op = issue->op;
     job->key = issue->authority->key;
     job->md = issue->authority->md;
+    job->pss = issue->authority->pss;
     job->input.data = digest;
     job->input.len = len;
     job->handler = handler;
@@ -369,7 +387,8 @@ ngx_pki_issue_signed(ngx_pki_issue_t *issue)
         return NGX_ERROR;
     }
 
-    algorithm = ngx_pki_key_algorithm(job->key->spec.type, job->md);
+    algorithm = ngx_pki_key_algorithm(job->key->spec.type, job->md,
+                                      job->pss);
 
     if (algorithm == NULL
         || ngx_pki_issue_seal(issue->op->pool, &issue->tbs, algorithm,

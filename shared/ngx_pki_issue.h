@@ -73,8 +73,8 @@ void ngx_pki_issue_find(ngx_pki_issue_t *issue);
 void ngx_pki_issue_start(ngx_pki_issue_t *issue);
 
 /*
- * Certificates that the authority makes for itself (a delegated OCSP
- * responder, an RA): not recorded; "extensions" as in ngx_pki_template_t.
+ * Certificates that the authority makes for itself: a delegated OCSP responder,
+ * an RA.  Recorded, with AIA and CDP, only if issue->source is set.
  * Called exactly once: issue->record.der, or UNAVAILABLE.
  */
 void ngx_pki_issue_internal(ngx_pki_issue_t *issue, ngx_str_t *spki,

@@ -195,11 +195,23 @@ static const char  ngx_pki_script_records[] =
     "return records\n";
 
 
-/* KEYS: ca  ARGV: <der> */
+/*
+ * KEYS: ca  ARGV: <der> key
+ *
+ * Without a certificate it only asks.  A name for the key, which certificates
+ * registered by an older version lack, may come later.
+ */
 
 static const char  ngx_pki_script_register[] =
-    "redis.call('HSETNX', KEYS[1], 'certificate', ARGV[1])\n"
-    "return redis.call('HGET', KEYS[1], 'certificate')\n";
+    "local has = redis.call('HGET', KEYS[1], 'certificate')\n"
+    "if not has and ARGV[1] ~= '' then\n"
+    "  redis.call('HSET', KEYS[1], 'certificate', ARGV[1])\n"
+    "  has = ARGV[1]\n"
+    "end\n"
+    "if has and has == ARGV[1] and ARGV[2] ~= '' then\n"
+    "  redis.call('HSETNX', KEYS[1], 'key', ARGV[2])\n"
+    "end\n"
+    "return {has, redis.call('HGET', KEYS[1], 'key')}\n";
 
 
 /*
@@ -240,11 +252,29 @@ static const char  ngx_pki_script_crl_publish[] =
     "return 1\n";
 
 
-/* KEYS: lock:crl  ARGV: token */
+/* KEYS: lock:<job>  ARGV: token */
 
-static const char  ngx_pki_script_crl_unlock[] =
+static const char  ngx_pki_script_unlock[] =
     "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"
     "return redis.call('DEL', KEYS[1])\n";
+
+
+/*
+ * KEYS: lock:ra ra  ARGV: token <current> <next> keep
+ *
+ * What is replaced must be what the caller has seen; it is kept for those who
+ * still know it, unless it must not be used any more.
+ */
+
+static const char  ngx_pki_script_ra_put[] =
+    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"
+    "local current = redis.call('HGET', KEYS[2], 'current') or ''\n"
+    "if current ~= ARGV[2] then return 0 end\n"
+    "if ARGV[4] == 'keep' then\n"
+    "  redis.call('HSET', KEYS[2], 'previous', current)\n"
+    "end\n"
+    "redis.call('HSET', KEYS[2], 'current', ARGV[3])\n"
+    "return 1\n";
 
 
 /*
@@ -284,7 +314,8 @@ static ngx_pki_redis_script_t  ngx_pki_scripts[] = {
     ngx_pki_script(ngx_pki_script_register),
     ngx_pki_script(ngx_pki_script_crl_revoked),
     ngx_pki_script(ngx_pki_script_crl_publish),
-    ngx_pki_script(ngx_pki_script_crl_unlock),
+    ngx_pki_script(ngx_pki_script_unlock),
+    ngx_pki_script(ngx_pki_script_ra_put),
     ngx_pki_script(ngx_pki_script_position)
 };
 
