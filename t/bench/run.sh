@@ -6,12 +6,14 @@
 #     [ROUNDS=3] [TIME=4] t/bench/run.sh
 #
 # One nginx worker on CPU 0; clients, Redis on CPU 1.  Medians of the rounds.
-# Writes $BUILD/bench/latest.txt.
+# Writes $BUILD/bench/latest.txt.  What a key in a vault does is measured by
+# keyvault.sh, at the end.
 
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
 . t/tools/server.sh
+. t/bench/lib.sh
 
 [ -f "$NGX_PKI_MODULE" ] || die "no $NGX_PKI_MODULE, run \"make\" first"
 build_tools
@@ -61,12 +63,6 @@ bench_conf() {
 END
 }
 
-# median FILE: of its lines
-median() {
-    sort -g "$1" \
-        | awk '{ v[NR] = $1 } END { print NR ? v[int((NR + 1) / 2)] : 0 }'
-}
-
 # speed ALGORITHM FIELD: operations a second of one core, into $dir/ALGORITHM.*
 speed() {
     local out
@@ -75,28 +71,6 @@ speed() {
           | tail -n 1)
     awk '{ print $(NF - 1) }' <<< "$out" >> "$dir/$1.sign"
     awk '{ print $NF }' <<< "$out" >> "$dir/$1.verify"
-}
-
-# http_load NAME URL: requests a second by wrk, and its p99
-http_load() {
-    local out
-
-    out=$(taskset -c 1 wrk -t 1 -c 64 -d "${seconds}s" --latency \
-          -s "$dir/post.lua" "$2")
-    echo "$out" >> "$dir/$1.wrk"
-
-    if grep -q 'Non-2xx\|Socket errors' <<< "$out"; then
-        die "$1: $out"
-    fi
-
-    sed -n 's/^Requests\/sec: *//p' <<< "$out" >> "$dir/$1.rate"
-    sed -n 's/^ *99% *//p' <<< "$out" | milliseconds >> "$dir/$1.p99"
-}
-
-milliseconds() {
-    awk '/us$/ { printf "%.3f\n", $1 / 1000; next }
-         /ms$/ { printf "%.3f\n", $1; next }
-               { printf "%.3f\n", $1 * 1000 }'
 }
 
 # scep_load NAME URL CA CONNECTIONS COUNT
@@ -133,18 +107,8 @@ memory() {
     redis info memory | tr -d '\r' | sed -n 's/^used_memory://p'
 }
 
-ratio() {
-    awk -v a="$1" -v b="$2" 'BEGIN { if (b > 0) printf "%.2f", a / b
-                                     else print "-" }'
-}
 
-
-read -r busy _ < /proc/loadavg
-
-awk -v l="$busy" -v n="$(nproc)" 'BEGIN { exit !(l > n / 2) }' \
-    && echo "bench: the machine is busy (load average $busy)," \
-            "the ratios say more than the figures"
-
+busy
 redis_start
 bench_conf ""
 nginx_start "$dir/nginx.conf"
@@ -175,14 +139,7 @@ kill -HUP "$nginx_pid"
 sleep 1
 nginx_ready || die "no reload"
 
-/usr/bin/python3 - "$dir" <<'END'
-import sys
-with open(sys.argv[1] + '/ocsp.req', 'rb') as f:
-    body = ''.join('\\%03d' % octet for octet in f.read())
-with open(sys.argv[1] + '/post.lua', 'w') as f:
-    f.write('wrk.method = "POST"\nwrk.body = "%s"\n' % body)
-    f.write('wrk.headers["Content-Type"] = "application/ocsp-request"\n')
-END
+post_lua "$dir/ocsp.req" application/ocsp-request > "$dir/post.lua"
 
 before_memory=$(memory)
 before_issued=$(redis zcard 'pki:{bench}:issued')
@@ -190,8 +147,8 @@ before_issued=$(redis zcard 'pki:{bench}:issued')
 for ((round = 1; round <= rounds; round++)); do
     speed ecdsap256
     speed rsa2048
-    http_load static "$base/static"
-    http_load ocsp "$base/ocsp"
+    load static 64 "$seconds" "$dir/post.lua" "$base/static"
+    load ocsp 64 "$seconds" "$dir/post.lua" "$base/ocsp"
     scep_load scep "$base/scep" "$dir/bench.pem" 16 $messages
     peer 1
     peer 4
@@ -229,9 +186,8 @@ done
 
 [ "$(median "$dir/scep.failed")" = 0 ] || die "enrolments failed"
 
-row() {
-    printf '%-48s %12s %10s %8s\n' "$@"
-}
+nginx_stop
+stop "$redis_pid" TERM
 
 mkdir -p "$BUILD/bench"
 
@@ -254,3 +210,6 @@ mkdir -p "$BUILD/bench"
          "($(ratio "$scep" "$limit") of the limit," \
          "$(ratio "$scep" "$peer") times scepserver)"
 } | tee "$BUILD/bench/latest.txt"
+
+ROUNDS=$rounds TIME=$seconds t/bench/keyvault.sh
+cat "$BUILD/bench/keyvault.txt" >> "$BUILD/bench/latest.txt"
