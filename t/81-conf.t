@@ -4,11 +4,14 @@
 use lib 't/lib';
 use PKI;
 use PKI::Client;
+use PKI::Azure;
 use PKI::Nginx;
 
 our $work = work_dir();
 our %tested = map { $_ => 1 } qw( demo.conf log-format.conf redis.conf
-                                  static-challenge.conf );
+                                  static-challenge.conf
+                                  keyvault-managed-identity.conf
+                                  keyvault-workload-identity.conf );
 
 sub curl {
     my ($port, $uri, @words) = @_;
@@ -207,7 +210,94 @@ ok($nginx->stop, 'ends well');
 
 
 
-=== TEST 3: every configuration is run by a test
+=== TEST 3: keyvault-*.conf: on a virtual machine, in a container
+--- config
+--- perl
+start_azure();
+azure_stock(key_size => 4096);
+my $redis = PKI::Redis->new;
+my $modules = join '', map { "load_module $_;\n" }
+              split ' ', $ENV{TEST_NGINX_LOAD_MODULES} || '';
+
+my $run = sub {
+    my ($file, %change) = @_;
+
+    my $etc = "$::work/etc-$file";
+    my $lib = "$::work/lib-$file";
+    mkdir $_ for $etc, $lib;
+    chmod 0777, $lib;
+    work_file("etc-$file/challenge", "open sesame\n");
+    work_file("etc-$file/log-format.conf", slurp('conf/log-format.conf'));
+
+    my $nginx = PKI::Nginx->new(file => "conf/$file", edit => sub {
+        my $change = sub {
+            my ($from, $to) = @_;
+            ok(s/$from/$to/g, "$file has $from");
+        };
+        $change->(qr/^load_module \S+;\n/m, $modules);
+        $change->(qr{/etc/nginx/pki}, $etc);
+        $change->(qr/resolver \S+/, 'resolver 127.0.0.1:'
+                                    . $ENV{TEST_NGINX_AZURE_DNS_PORT});
+        $change->(qr{https://contoso\.vault\.azure\.net},
+                  "https://$ENV{TEST_NGINX_AZURE_VAULT}");
+        $change->(qr{http://pki\.contoso\.example},
+                  'http://127.0.0.1:$TEST_NGINX_SERVER_PORT');
+        $change->(qr/pki_redis \S+/, 'pki_redis ' . $redis->url . ';');
+        for my $from (sort keys %change) { $change->($from, $change{$from}) }
+        s/^http \{/http {\npki_trusted_certificate
+                       $ENV{TEST_NGINX_AZURE_CA};\n/m;
+    });
+
+    my ($code, $said) = $nginx->test;
+    is($code, 0, "$file: nginx -t") or diag($said);
+    unlike($said, qr/\[warn\]/, 'without a warning') or diag($said);
+
+    $nginx->start;
+    ok(wait_until(sub { (http_get('/probe', port => $nginx->port))[0] == 200 },
+                  30),
+       'ready') or diag((http_get('/probe', port => $nginx->port))[2]);
+
+    my $ca = work_file("$file.ca", (http_get('/ca/devices.cer',
+                                             port => $nginx->port))[2]);
+    openssl('x509', '-in', $ca, '-out', "$ca.pem");
+    my $cert = scep_enroll(url => 'http://127.0.0.1:' . $nginx->port . '/scep',
+                           key => new_key('rsa:2048'), ca => "$ca.pem",
+                           ra => 1, error => \my $error,
+                           subject => 'CN=laptop-1', password => 'open sesame');
+    ok(defined $cert, 'a device enrols') or diag($error);
+    unlike($nginx->log, qr/\[(?:alert|crit|emerg)\]/, 'no trouble');
+    ok($nginx->stop, 'ends well');
+};
+
+$run->('keyvault-managed-identity.conf',
+       '(?m)^user\s+\S+;' => $> == 0 ? 'user root;' : '',
+       '/var/lib/nginx/pki' => "$::work/lib-keyvault-managed-identity.conf",
+       '/var/log/nginx/' => 'logs/', '/run/nginx\.pid' => 'logs/nginx.pid',
+       'listen +80 ' => 'listen 127.0.0.1:$TEST_NGINX_SERVER_PORT ',
+       'managed_identity;' => 'managed_identity endpoint=http://127.0.0.1:'
+                              . "$ENV{TEST_NGINX_AZURE_HTTP_PORT};");
+$redis->command('FLUSHALL');
+azure_forget();
+
+local %ENV = (%ENV, AZURE_TENANT_ID => $ENV{TEST_NGINX_AZURE_TENANT},
+              AZURE_CLIENT_ID => $ENV{TEST_NGINX_AZURE_CLIENT},
+              AZURE_AUTHORITY_HOST => $ENV{TEST_NGINX_AZURE_LOGIN},
+              AZURE_FEDERATED_TOKEN_FILE =>
+                  "$ENV{TEST_NGINX_AZURE_DIR}/federated.token");
+
+$run->('keyvault-workload-identity.conf',
+       '(?m)^worker_processes' => ($> == 0 ? 'user root; ' : '')
+                                  . 'worker_processes',
+       '/tmp/nginx.pid' => 'logs/nginx.pid',
+       '/tmp/(?=body|proxy|fastcgi|uwsgi|scgi|devices)' =>
+           "$::work/lib-keyvault-workload-identity.conf/",
+       'error_log +stderr' => 'error_log logs/error.log',
+       '/dev/stdout' => 'logs/access.log',
+       'listen 8080' => 'listen 127.0.0.1:$TEST_NGINX_SERVER_PORT');
+
+
+
+=== TEST 4: every configuration is run by a test
 --- config
 --- perl
 my @untested = grep { !$::tested{$_} } map { s{.*/}{}r } glob 'conf/*.conf';
