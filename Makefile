@@ -14,7 +14,7 @@
 BUILD     ?= build
 NGINX     ?=
 NGX_SRC   ?=
-JOBS      ?= $(shell nproc 2>/dev/null || echo 2)
+JOBS      ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 T         ?= $(wildcard t/*.t)
 FUZZ_TIME ?= 60
 COUNT     ?= 10000
@@ -69,6 +69,7 @@ interop:
 	@t/tools/deps.sh interop
 	@t/tools/build.sh
 	@t/interop/run.sh
+	@t/azure/sdk/run.sh
 
 lint:
 	@t/tools/deps.sh lint

@@ -386,17 +386,17 @@ pki_authority a { key a.key; }
 --- config
 --- must_die
 --- error_log
-neither "file:path" nor "store:URI"
+neither "file:path", "keyvault:URL" nor "store:URI"
 
 
 
-=== TEST 34: a key vault, which is not available yet
+=== TEST 34: a vault without the name of a key
 --- http_config
-pki_authority a { key keyvault:https://v.example/keys/k; }
+pki_authority a { key keyvault:https://v.example/; }
 --- config
 --- must_die
 --- error_log
-"keyvault:" is not available in this version
+invalid key "keyvault:https://v.example/"
 
 
 
@@ -422,11 +422,13 @@ a curve is P-256, P-384 or P-521
 
 === TEST 37: create of a key in an HSM without one
 --- http_config
-pki_authority a { create rsa-hsm:4096; }
+pki_authority a {
+    subject CN=a; key file:a.key; certificate a.pem; create rsa-hsm:4096;
+}
 --- config
 --- must_die
 --- error_log
-a key of an HSM needs a key vault
+authority "a": only a key of "keyvault:" can be made in an HSM
 
 
 
@@ -452,13 +454,13 @@ pki_authority a {
 
 
 
-=== TEST 40: ra, of which only off is available
+=== TEST 40: ra of no known kind
 --- http_config
-pki_authority a { ra auto; }
+pki_authority a { ra perhaps; }
 --- config
 --- must_die
 --- error_log
-"ra" of "pki_authority" can be "off" only
+"ra" of "pki_authority" is neither "off", "auto", "file:certificate,key"
 
 
 
@@ -492,13 +494,13 @@ is "sha256", "sha384" or "sha512"
 
 
 
-=== TEST 44: csr, previous, directory: not available yet
+=== TEST 44: previous, directory: not available yet
 --- http_config
-pki_authority a { csr a.csr; }
+pki_authority a { previous b; }
 --- config
 --- must_die
 --- error_log
-"csr" of "pki_authority" is not available in this version
+"previous" of "pki_authority" is not available in this version
 
 
 

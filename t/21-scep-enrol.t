@@ -92,7 +92,10 @@ for my $cipher ('aes-128-cbc', 'aes-192-cbc', 'aes-256-cbc', 'des3') {
     is(scep_brief(ask('/scep', cipher => $cipher)), 'SUCCESS', $cipher);
 }
 for my $digest ('sha1', 'sha256', 'sha384', 'sha512') {
-    is(scep_brief(ask('/scep', digest => $digest)), 'SUCCESS', $digest);
+    # a vault has no SHA-1, and says so by SHA-256
+    my $vault = ($ENV{PKI_KEY} // '') eq 'vault' && $digest eq 'sha1';
+    is(scep_brief(ask('/scep', digest => $digest)),
+       'SUCCESS' . ($vault ? ' R8: digest sha256, not sha1' : ''), $digest);
     is(scep_brief(ask('/scep', digest => 'sha256', csr_digest => $digest)),
        'SUCCESS', "$digest in the request alone");
 }
@@ -107,8 +110,10 @@ $::locations
 --- perl
 scep_ready('/probe');
 for my $transport ('oaep', 'oaep-sha256', 'oaep-sha384', 'oaep-sha512') {
-    is(scep_brief(ask('/scep', transport => $transport)), 'SUCCESS',
-       $transport);
+    # a vault has no others
+    my $vault = ($ENV{PKI_KEY} // '') eq 'vault' && $transport =~ /sha(384|512)/;
+    is(scep_brief(ask('/scep', transport => $transport)),
+       $vault ? 'FAILURE badAlg' : 'SUCCESS', $transport);
 }
 
 
@@ -261,7 +266,7 @@ is(scep_brief($r), 'SUCCESS');
 my $text = text_of("$::work/c.pem");
 like($text, qr/Version: 3/);
 like($text, qr/Issuer: (CN = demo CA, O = Test|O = Test, CN = demo CA)/);
-like($text, qr/Signature Algorithm: sha256WithRSAEncryption/);
+like($text, qr/Signature Algorithm: (?:sha256WithRSAEncryption|ecdsa-with-SHA256)/);
 like($text, qr/CA Issuers - URI:http:\/\/127\.0\.0\.1:\d+\/ca\/demo\.cer/);
 like($text, qr/OCSP - URI:http:\/\/127\.0\.0\.1:\d+\/ocsp\n/);
 like($text, qr/CRL Distribution[^U]*URI:\S+:\d+\/crl\/demo\.crl\n/);

@@ -110,7 +110,8 @@ my $crl = wait_for_crl(sub { 1 }, 10, '/crl/empty', $ca);
 
 is($crl->{list}, 0, 'absent');
 is($crl->{verified}, 1, 'signed');
-is($crl->{algorithm}{name}, 'sha256_ecdsa', 'by P-384');
+is($crl->{algorithm}{name}, $ENV{PKI_KEY} ? 'sha384_ecdsa' : 'sha256_ecdsa',
+   'by P-384; a vault takes the digest of the curve only');
 
 my (undef, undef, $err) = command('openssl', 'crl', '-inform', 'DER',
     '-noout', '-CAfile', $ca, { in => $crl->{der} });

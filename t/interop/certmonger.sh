@@ -38,7 +38,8 @@ up() {
 
 add_ca() {
     up
-    getcert add-scep-ca -c site -u "$URL/scep" -R "$CA" -N "$CA" -r "$CA"
+    getcert add-scep-ca -c site -u "$URL/scep" -R "$CA" -N "$CA" \
+        -r "${RA_CERT:-$CA}"
 }
 
 # monitored ID: waits until its certificate is there

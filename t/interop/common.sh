@@ -3,6 +3,7 @@
 #     URL        http://host:port, below it /scep, /legacy, /ocsp, /enroll, ...
 #     TLS_URL    https://host:port of the listener that asks for certificates
 #     CA         certificate of the authority, PEM
+#     RA_CERT    that of its RA; empty: it has none
 #     CHALLENGE  the secret
 #     WORK       a directory for this client's files
 #     EE, EE_KEY a certificate that has been issued, PEM, and its key

@@ -2,7 +2,8 @@
 #
 # Real clients against the built module: "run.sh [client ...]" starts a private
 # Redis and nginx, runs every client of this directory (or those named), prints
-# a table and a last line "N passed, N failed".
+# a table and a last line "N passed, N failed".  With RA=auto the authority has
+# an RA, with KEY=ec:P-256 (and RA=auto) its key is another one.
 
 set -euo pipefail
 
@@ -56,8 +57,9 @@ http_conf 2 "$dir/nginx.conf" <<END
         subject     "CN=Interop CA,O=Example";
         key         file:$dir/ca.key;
         certificate $dir/ca.pem;
-        create      rsa:2048 validity=1y;
+        create      ${KEY:-rsa:2048} validity=1y;
         base_url    $base;
+        ra          ${RA:-off};
     }
 
     crl_refresh 1s;
@@ -153,6 +155,20 @@ export URL=$base TLS_URL=https://127.0.0.1:$tls_port CA=$dir/interop.pem \
        CHALLENGE=$challenge EE=$dir/good.pem EE_KEY=$dir/good.key \
        REVOKED=$dir/revoked.pem DEVICE=$dir/device.pem \
        DEVICE_KEY=$dir/device.key
+
+
+# the RA's certificate comes first
+
+RA_CERT=
+
+if [ "${RA:-off}" != off ]; then
+    RA_CERT=$dir/ra.pem
+    curl -fsS "$base/scep?operation=GetCACert" \
+        | openssl pkcs7 -inform DER -print_certs \
+        | openssl x509 -out "$RA_CERT" || die "no certificate of an RA"
+fi
+
+export RA_CERT
 
 for client in "${clients[@]}"; do
     WORK=$dir/$client timeout 120 "t/interop/$client.sh" \

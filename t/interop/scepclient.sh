@@ -20,6 +20,14 @@ legacy() {
     certificate_right first/cert.pem
 }
 
+# It encrypts for every certificate that it gets, RA and authority, and breaks
+# off at an EC key.
+
+if openssl x509 -in "$CA" -noout -text | grep -q id-ecPublicKey; then
+    try "cannot do with an EC authority" refused enrol /legacy none "$CHALLENGE"
+    finish
+fi
+
 try "enrol, DES, scep_legacy" legacy
 try "DES is refused without it" refused enrol /scep second "$CHALLENGE"
 try "wrong challenge is refused" refused enrol /legacy third "no$CHALLENGE"

@@ -74,7 +74,7 @@ use Test::Nginx::Socket ();
 my @EXPORT = qw(
     redis redis_start redis_stop redis_kill redis_restart redis_pause
     redis_resume redis_cmd
-    http_config authority work_dir work_file slurp free_port
+    http_config authority key_vault work_dir work_file slurp free_port
     http http_get http_post command openssl wait_until
     error_log nginx_pid worker_pids nginx_signal nginx_reload
 );
@@ -239,23 +239,55 @@ sub http_config { $http_config .= join "\n", @_, ''; return }
 
 # An authority whose key and certificate live in the work directory; options:
 # key => 'ec:P-256' what "create" makes, more => further directives.
+#
+# With PKI_KEY=vault in the environment the key is in a key vault instead, with
+# PKI_KEY=vault-ec it is an EC key there, and there is an RA for SCEP.
 
 sub authority {
     my ($name, %option) = @_;
 
     my $key = $option{key} || 'rsa:2048';
     my $more = $option{more} || '';
+    my $place = "file:$work/$name.key";
+
+    if (my $kind = $ENV{PKI_KEY}) {
+        key_vault();
+        $place = "keyvault:https://\$TEST_NGINX_AZURE_VAULT/keys/$name";
+
+        if ($kind eq 'vault-ec' && $key =~ /^rsa/) {
+            $key = 'ec:P-256';
+            $more .= "\n    ra auto;" if $more !~ /^\s*ra\s/m;
+        }
+    }
 
     return <<"END";
 pki_authority $name {
     subject     "CN=$name CA,O=Test";
-    key         file:$work/$name.key;
+    key         $place;
     certificate $work/$name.pem;
     create      $key validity=3650d;
     base_url    http://127.0.0.1:\$TEST_NGINX_SERVER_PORT;
     $more
 }
 END
+}
+
+# Starts the simulator of Azure and says where it is, once.
+
+sub key_vault {
+    require PKI::Azure;
+    return if $ENV{TEST_NGINX_AZURE_VAULT};
+
+    PKI::Azure::start_azure();
+    http_config(<<'END');
+resolver 127.0.0.1:$TEST_NGINX_AZURE_DNS_PORT ipv6=off;
+pki_trusted_certificate $TEST_NGINX_AZURE_CA;
+pki_key_vault rate=0;
+pki_azure_identity test {
+    managed_identity endpoint=http://127.0.0.1:$TEST_NGINX_AZURE_HTTP_PORT;
+}
+END
+    return;
 }
 
 sub work_dir { return $work }

@@ -23,7 +23,8 @@ die() {
 
 # level -> packages
 
-build="gcc libc6-dev make libhiredis-dev libjansson-dev libssl-dev"
+build="gcc libc6-dev make libhiredis-dev libjansson-dev libssl-dev
+       libcurl4-openssl-dev"
 
 if [ -n "${NGX_SRC:-}" ]; then
     build="$build libpcre2-dev zlib1g-dev"
@@ -41,7 +42,8 @@ source="dpkg-dev libpcre2-dev zlib1g-dev"
 asan="$test $source"
 fuzz="$build $source clang"
 bench="$run $(cat t/bench/packages.txt)"
-interop="$run dbus $(cat t/interop/packages.txt)"
+interop="$test dbus $(cat t/interop/packages.txt)
+         Node::npm"
 fresh="debootstrap git"
 all="$lint $asan $fuzz $bench $interop"
 
@@ -57,6 +59,12 @@ test_nginx_present() {
     perl -MTest::Nginx::Socket -e 1 2>/dev/null
 }
 
+# whoever packaged them
+
+node_present() {
+    command -v node > /dev/null && command -v npm > /dev/null
+}
+
 missing() {
     local present package
 
@@ -66,6 +74,9 @@ missing() {
     for package in $wanted; do
         if [ "$package" = Test::Nginx ]; then
             test_nginx_present || echo "$package"
+
+        elif [ "$package" = Node::npm ]; then
+            node_present || echo "$package"
 
         elif ! grep -qx "installed $package" <<< "$present"; then
             echo "$package"
@@ -171,6 +182,10 @@ apt update || die "apt-get update failed"
 packages=$(grep -v '::' <<< "$need" || true)
 
 [ -z "$packages" ] || install_packages $packages
+
+if grep -qx Node::npm <<< "$need"; then
+    install_packages nodejs npm
+fi
 
 if grep -qx Test::Nginx <<< "$need"; then
     install_test_nginx

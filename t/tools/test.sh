@@ -1,7 +1,8 @@
 #!/bin/bash
 #
-# Runs the suites in $T (default all) against the built module.  The last
-# lines are those of prove.
+# Runs the suites in $T (default all) against the built module.  With all of
+# them, those of enrolment, OCSP and CRL run again with the authorities' keys in
+# a key vault, RSA and EC.  The last lines are those of prove.
 
 set -euo pipefail
 
@@ -9,11 +10,37 @@ cd "$(dirname "$0")/../.."
 . t/tools/nginx.sh
 
 suites=${T:-}
-[ -n "$suites" ] || suites=$(ls t/*.t)
+all=$(ls t/*.t)
+[ -n "$suites" ] || suites=$all
+
+vault_suites="t/20-scep-http.t t/21-scep-enrol.t t/25-scep-oracle.t
+              t/30-ocsp-http.t t/32-ocsp-response.t t/34-crl.t t/40-enroll.t"
+vault_ec_suites="t/21-scep-enrol.t t/32-ocsp-response.t t/34-crl.t"
 
 export TEST_NGINX_BINARY=$NGINX
 export TEST_NGINX_LOAD_MODULES=$BUILD/ngx_http_pki_module.so
 export TEST_NGINX_RANDOMIZE=1
 
-# shellcheck disable=SC2086
-exec prove -j"${JOBS:-2}" --timer $suites
+run() {
+    # shellcheck disable=SC2086
+    prove -j"${JOBS:-4}" --timer $1
+}
+
+failed=
+
+if [ -n "${PKI_KEY:-}" ] || [ "$(printf '%s\n' $suites | sort)" != "$all" ]
+then
+    run "$suites"
+    exit
+fi
+
+echo "== keys in a vault, RSA"
+PKI_KEY=vault run "$vault_suites" || failed=yes
+
+echo "== keys in a vault, EC"
+PKI_KEY=vault-ec run "$vault_ec_suites" || failed=yes
+
+echo "== all suites"
+run "$suites" || failed=yes
+
+[ -z "$failed" ]

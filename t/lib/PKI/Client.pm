@@ -135,7 +135,8 @@ sub enroll {
 
 
 # strongSwan enrols; returns the certificate's file, or nothing: $o{error}
-# points to a scalar for what it said.
+# points to a scalar for what it said.  With ra => 1 it asks for the RA's
+# certificate first.
 
 sub scep_enroll {
     my (%o) = @_;
@@ -146,9 +147,19 @@ pki {
 }
 END
 
+    my $ra = $o{ca};
+
+    if ($o{ra}) {
+        my $out = PKI::work_file('scepca' . ++$count);
+        PKI::command('pki', '--scepca', '--url', url($o{url}), '--caout',
+                     "$out.ca", '--raout', "$out.ra", '--outform', 'pem');
+        ($ra) = glob "$out.ra*";
+    }
+
     my ($code, $out, $err) = PKI::command(
         'pki', '--scep', '--url', url($o{url}), '--in', $o{key},
-        '--dn', $o{subject}, '--cacert-enc', $o{ca}, '--cacert-sig', $o{ca},
+        '--dn', $o{subject}, '--cacert-enc', $ra, '--cacert-sig', $ra,
+        $o{ra} ? ('--cacert', $o{ca}) : (),
         '--outform', 'pem',
         defined $o{password} ? ('--password', $o{password}) : (),
         defined $o{san} ? ('--san', $o{san}) : (),

@@ -16,9 +16,11 @@ package PKI::Scep;
 #   is(issued('demo'), 3);                   how many records there are
 #
 # Options of scep_make() are those of "scep_craft.py make", with "_" for "-";
-# lists are for what may be repeated.  "ca" is the authority's certificate,
-# by default demo.pem of the work directory; "key" the name of a key that is
-# made once for the suite, by default "client".
+# lists are for what may be repeated.  "ca" is the certificate that the message
+# is for and that signs the answer, by default that of demo's RA, if there is
+# one, or demo.pem of the work directory; "issuer" the authority's, if another
+# one; "key" the name of a key that is made once for the suite, by default
+# "client".
 #
 # A message has der, get (the value of "message=") and file; an answer http,
 # headers, body and, of a CertRep, what "scep_craft.py open" prints.
@@ -35,7 +37,7 @@ use JSON::PP ();
 use PKI ();
 
 our @EXPORT = qw( scep_ready scep_make scep_open scep_send scep_send_all
-                  scep_ask scep_brief scep_raw issued );
+                  scep_ask scep_brief scep_raw scep_recipient issued );
 
 my %flags = map { $_ => 1 } qw( ca_true ca_false recipient_ski ber no_envelope
                                 signer_ski mismatch no_cert );
@@ -81,11 +83,60 @@ sub scep_ready {
 }
 
 
+# Whom a message to an authority is for, and who issues, if another one.
+
+sub scep_recipient {
+    my ($name) = @_;
+
+    my $ca = PKI::work_file("$name.pem");
+    my $entry = eval { PKI::redis_cmd('HGET', "pki:{$name}:ra", 'current') };
+
+    return ($ca) if !defined $entry;
+
+    my $file = PKI::work_file("$name.ra");
+    my $known = -e $file ? PKI::slurp($file) : '';
+
+    if ($known ne $entry) {
+        PKI::work_file("$name.ra", $entry);
+
+        my (undef, $pem) = PKI::command('/usr/bin/python3',
+                                        't/tools/ra_entry.py', 'cert', $file);
+        PKI::work_file("$name-ra.pem", $pem);
+    }
+
+    return (PKI::work_file("$name-ra.pem"), $ca);
+}
+
+
+# The certificate of the RA beside that of an authority in the work directory,
+# which has made it and recorded it; itself, if it has none.
+
+sub ra_of {
+    my ($ca) = @_;
+
+    my ($name) = $ca =~ m{([^/]+)\.pem$};
+    my $path = PKI::work_dir() . "/$name.ra";
+    return $path if -s $path;
+
+    for (@{ PKI::redis_cmd('ZRANGE', "pki:{$name}:issued", 0, -1) }) {
+        my %record = @{ PKI::redis_cmd('HGETALL', "pki:{$name}:cert:$_") };
+        next if $record{source} ne 'ra';
+
+        my $der = PKI::work_file("$name.ra.der", $record{der});
+        PKI::openssl('x509', '-inform', 'DER', '-in', $der, '-out', $path);
+        return $path;
+    }
+
+    return $ca;
+}
+
+
 sub scep_make {
     my (%o) = @_;
 
     my $file = PKI::work_file('message' . ++$count . '.der');
-    my $ca = delete $o{ca} || PKI::work_dir() . '/demo.pem';
+    my ($ca, $issuer) = (delete $o{ca}, delete $o{issuer});
+    ($ca, $issuer) = scep_recipient('demo') if !$ca;
 
     $o{key} = PKI::work_dir() . '/' . ($o{key} || 'client') . '.scep';
 
@@ -107,7 +158,7 @@ sub scep_make {
     die "scep_craft.py: $out (@args)\n" if $code != 0;
 
     chomp $out;
-    return { file => $file, ca => $ca, get => $out,
+    return { file => $file, ca => $ca, issuer => $issuer, get => $out,
              der => PKI::slurp($file) };
 }
 
@@ -121,6 +172,7 @@ sub scep_open {
 
     my (undef, $out) = craft(
         'open', '--ca', $message->{ca}, '--state', "$message->{file}.json",
+        $message->{issuer} ? ('--issuer', $message->{issuer}) : (),
         $o{cipher} ? ('--cipher', $o{cipher}) : (),
         $o{cert} ? ('--cert-out', $o{cert}) : (), $reply);
 
