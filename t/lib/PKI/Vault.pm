@@ -111,19 +111,30 @@ sub issue {
 
     $key //= PKI::Client::new_key('ec:P-256');
 
-    my ($status, undef, $cert) = PKI::http_post(
-        "/$name/enroll",
-        PKI::slurp(PKI::Client::new_csr(key => $key,
-                                        subject => '/CN=c' . ++$n)),
-        port => $node->port);
+    my $csr = PKI::slurp(PKI::Client::new_csr(key => $key,
+                                              subject => '/CN=c' . ++$n));
+    my ($status, $cert);
+
+    # another worker than the one that said so may not be ready yet
+    PKI::wait_until(sub {
+        ($status, undef, $cert) = PKI::http_post("/$name/enroll", $csr,
+                                                 port => $node->port);
+        $status != 503 }, 10);
+
     return $status == 201 ? PKI::work_file("cert$n.pem", $cert) : $status;
 }
 
 sub ca_of {
     my ($node, $name) = @_;
-    return PKI::work_file('ca' . ++$n . '.pem',
-                          (PKI::http_get("/$name/ca",
-                                         port => $node->port))[2]);
+
+    my ($status, $cert);
+
+    PKI::wait_until(sub {
+        ($status, undef, $cert) = PKI::http_get("/$name/ca",
+                                                port => $node->port);
+        $status == 200 }, 10);
+
+    return PKI::work_file('ca' . ++$n . '.pem', $cert);
 }
 
 sub text_of {
