@@ -102,8 +102,10 @@ typedef struct {
     ngx_pki_store_t            store;
     ngx_event_t                timer;        /* of the registration */
     ngx_pki_store_job_t       *registration; /* on its way */
-    ngx_msec_t                 again_at;     /* the next one, if ready */
+    ngx_msec_t                 again_at;     /* the next one */
     ngx_uint_t                 epoch;        /* of the slot, at the last one */
+    ngx_uint_t                 state;
+    unsigned                   settled:1;    /* Redis has our certificate */
     unsigned                   silent:1;     /* the last one failed */
     unsigned                   waits:1;      /* "trouble" says for what */
     ngx_pki_bootstrap_t       *bootstrap;    /* of a vault key */

@@ -14,14 +14,17 @@
 #include "ngx_pki_file.h"
 
 
+/* milliseconds */
+
 #define NGX_PKI_AUTHORITY_RETRY   500      /* until Redis has answered */
 #define NGX_PKI_AUTHORITY_AGAIN   30000    /* afterwards */
-#define NGX_PKI_AUTHORITY_TICK    1000     /* whether Redis has lost changes */
+#define NGX_PKI_AUTHORITY_WAIT    50       /* is another worker ready? */
+#define NGX_PKI_AUTHORITY_TICK    1000     /* has Redis lost changes? */
 
 
 static void ngx_pki_authority_timer_handler(ngx_event_t *ev);
-static void ngx_pki_authority_schedule(ngx_pki_authority_t *a,
-    ngx_msec_t delay);
+static ngx_uint_t ngx_pki_authority_is_due(ngx_pki_authority_t *a);
+static void ngx_pki_authority_later(ngx_pki_authority_t *a, ngx_msec_t delay);
 static ngx_int_t ngx_pki_authority_register(ngx_pki_authority_t *a,
     ngx_log_t *log);
 static ngx_int_t ngx_pki_authority_tell(ngx_pki_authority_t *a,
@@ -55,6 +58,8 @@ ngx_pki_authority_start(ngx_pki_authority_t *a, ngx_log_t *log)
     a->timer.log = log;
     a->timer.cancelable = 1;
 
+    a->again_at = ngx_current_msec;
+
     ngx_add_timer(&a->timer, 1);
 
     return NGX_OK;
@@ -81,7 +86,7 @@ ngx_pki_authority_again(ngx_pki_authority_t *a)
         ngx_del_timer(&a->timer);
     }
 
-    a->again_at = 0;
+    a->again_at = ngx_current_msec;
 
     ngx_add_timer(&a->timer, 1);
 }
@@ -98,46 +103,48 @@ ngx_pki_authority_timer_handler(ngx_event_t *ev)
         return;
     }
 
-    if (a->vault != NULL && a->again_at != 0) {
+    if (a->settled && a->vault != NULL) {
         ngx_pki_key_vault_revive(a->key, a->md, a->pss, a->timer.log);
     }
 
-    if (a->again_at != 0
-        && a->epoch == a->store.slot->epoch
-        && (ngx_msec_int_t) (a->again_at - ngx_current_msec) > 0)
-    {
-        ngx_pki_authority_schedule(a, NGX_PKI_AUTHORITY_TICK);
-        return;
+    if (a->registration == NULL && ngx_pki_authority_is_due(a)) {
+
+        ngx_pki_authority_later(a, NGX_PKI_AUTHORITY_RETRY);
+
+        if (ngx_pki_authority_register(a, ev->log) != NGX_OK) {
+            ngx_log_error(NGX_LOG_ERR, ev->log, 0,
+                          "authority \"%V\": cannot be registered", &a->name);
+        }
     }
 
-    a->again_at = 0;
-    a->epoch = a->store.slot->epoch;
+    ngx_add_timer(&a->timer, a->settled ? NGX_PKI_AUTHORITY_TICK
+                                        : NGX_PKI_AUTHORITY_WAIT);
+}
 
-    if (a->registration == NULL
-        && ngx_pki_authority_register(a, ev->log) != NGX_OK)
-    {
-        ngx_log_error(NGX_LOG_ERR, ev->log, 0,
-                      "authority \"%V\": cannot be registered", &a->name);
-    }
 
-    /* the answer may set another time */
+/* at its time, or as soon as another worker, or the log, tells something new */
 
-    ngx_pki_authority_schedule(a, NGX_PKI_AUTHORITY_RETRY);
+static ngx_uint_t
+ngx_pki_authority_is_due(ngx_pki_authority_t *a)
+{
+    ngx_uint_t            news;
+    ngx_pki_zone_slot_t  *slot;
+
+    slot = a->store.slot;
+
+    news = (a->epoch != slot->epoch || a->state != slot->state);
+
+    a->epoch = slot->epoch;
+    a->state = slot->state;
+
+    return news || (ngx_msec_int_t) (a->again_at - ngx_current_msec) <= 0;
 }
 
 
 static void
-ngx_pki_authority_schedule(ngx_pki_authority_t *a, ngx_msec_t delay)
+ngx_pki_authority_later(ngx_pki_authority_t *a, ngx_msec_t delay)
 {
-    if (ngx_exiting) {
-        return;
-    }
-
-    if (a->timer.timer_set) {
-        ngx_del_timer(&a->timer);
-    }
-
-    ngx_add_timer(&a->timer, delay + ngx_random() % (delay / 5));
+    a->again_at = ngx_current_msec + delay + ngx_random() % (delay / 5);
 }
 
 
@@ -209,6 +216,7 @@ ngx_pki_authority_register_handler(ngx_pki_store_job_t *job)
     a = job->data;
 
     a->registration = NULL;
+    a->settled = 0;
     a->silent = (job->result == NGX_PKI_STORE_UNAVAILABLE);
 
     if (!a->silent) {
@@ -260,9 +268,9 @@ ngx_pki_authority_found(ngx_pki_authority_t *a, ngx_pki_store_job_t *job)
 
     ngx_pki_authority_ready(a, job->op->log);
 
-    a->again_at = ngx_current_msec + NGX_PKI_AUTHORITY_AGAIN;
+    a->settled = 1;
 
-    ngx_pki_authority_schedule(a, NGX_PKI_AUTHORITY_TICK);
+    ngx_pki_authority_later(a, NGX_PKI_AUTHORITY_AGAIN);
 }
 
 

@@ -104,6 +104,12 @@ ngx_pki_bootstrap_pin(ngx_pki_authority_t *a, ngx_pool_t *pool,
         return NGX_DECLINED;
     }
 
+    /* something new to ask the vault for */
+
+    if (a->vault->version.len == 0) {
+        a->bootstrap->backoff = 0;
+    }
+
     return ngx_pki_bootstrap_pin_version(a, a->key->public_key, &key.version);
 }
 

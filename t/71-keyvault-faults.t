@@ -71,7 +71,7 @@ our $mark = 0;
 
 sub ready {
     my $probe;
-    return wait_until(sub {
+    return wait_ready(sub {
         (undef, undef, $probe) = http_get('/probe');
         $mark = length error_log();
         $probe =~ /^authority/m && $probe !~ /^authority(?!.*: ok)/m }, 30)

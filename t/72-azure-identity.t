@@ -120,7 +120,7 @@ sub probe { return (http_get('/probe'))[2] }
 
 sub ready {
     my ($name) = @_;
-    return wait_until(sub { probe() =~ /^authority $name: ok$/m }, 20)
+    return wait_ready(sub { probe() =~ /^authority $name: ok$/m }, 20)
            || diag(probe()) && 0;
 }
 

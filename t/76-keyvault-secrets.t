@@ -228,7 +228,7 @@ __DATA__
 --- config
 --- perl
 my $node = node()->start;
-ok(wait_until(sub { probe($node) == 200 }), 'ready')
+ok(wait_ready(sub { probe($node) == 200 }), 'ready')
     or diag((http_get('/probe', port => $node->port))[2]);
 
 for my $name (@::kinds) {

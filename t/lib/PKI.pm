@@ -76,7 +76,7 @@ my @EXPORT = qw(
     redis_resume redis_cmd
     http_config authority key_vault work_dir work_file slurp free_port
     http http_get http_post command openssl wait_until
-    error_log nginx_pid worker_pids nginx_signal nginx_reload
+    wait_ready error_log nginx_pid worker_pids nginx_signal nginx_reload
 );
 
 my $work = File::Temp::tempdir('pki-test-XXXXXX', TMPDIR => 1, CLEANUP => 1);
@@ -468,6 +468,15 @@ sub openssl {
 
 
 # time and processes
+
+# Waits until a node of two workers is ready: when one of them says so, the
+# other one, whose word it is not, follows within a moment.
+
+sub wait_ready {
+    my ($is_ready, $seconds) = @_;
+
+    return wait_until($is_ready, $seconds) && (sleep(0.5), 1);
+}
 
 # Waits until the function returns something true, and returns that; nothing
 # if it did not within the time (default 40 seconds).

@@ -79,7 +79,7 @@ END {
 sub scep_ready {
     my ($uri) = @_;
 
-    return PKI::wait_until(sub { (PKI::http_get($uri))[0] == 200 }, 20);
+    return PKI::wait_ready(sub { (PKI::http_get($uri))[0] == 200 }, 20);
 }
 
 

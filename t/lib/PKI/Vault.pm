@@ -94,10 +94,8 @@ sub probe { return (PKI::http_get('/probe', port => $_[0]->port))[2] }
 sub ready {
     my ($node, $name, $seconds) = @_;
 
-    # both workers, whichever answers
-    return PKI::wait_until(sub {
-        !grep { probe($node) !~ /^authority $name: ok$/m } 1 .. 8 },
-        $seconds || 20);
+    return PKI::wait_ready(sub { probe($node) =~ /^authority $name: ok$/m },
+                           $seconds || 20);
 }
 
 sub says {
