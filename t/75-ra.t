@@ -33,7 +33,7 @@ our $auto = join '', map { authority($_, key => $key{$_}, more => 'ra auto;') }
                      sort keys %key;
 
 our $locations = join '', "location = /probe { pki_probe; }\n",
-    map { <<"END" } sort(keys %key), 'other';
+    map { <<"END" } sort(keys %key), 'other', 'renew';
 location /$_/scep { scep $_;
                     scep_challenge static \$TEST_NGINX_WORK/challenge; }
 location /$_/ocsp { ocsp_responder $_; }
@@ -431,39 +431,38 @@ for my $node (@nodes) {
 
 === TEST 9: renewal: the new one is offered when all know it, the old one opens
 --- http_config eval
-main::authority('demo', more => 'ra auto;')
+main::authority('renew', more => 'ra auto;')
 --- config eval
-main::locations('demo')
---- init
-main::redis_cmd('FLUSHALL');
+main::locations('renew')
 --- perl
 ok(ready(), 'ready');
-my (undef, $old) = offered('demo');
-my $entry = entry('demo');
+my (undef, $old) = offered('renew');
+my $entry = entry('renew');
 
 clock_step(230 * 86400);
 sleep 3;
-is(entry('demo'), $entry, 'two thirds of its life are not over');
+is(entry('renew'), $entry, 'two thirds of its life are not over');
 
 clock_step(250 * 86400);
-ok(wait_until(sub { entry('demo') ne $entry }, 45), 'they are now');
-is(entry('demo', 'previous'), $entry, 'the old one is kept');
-is(scalar(issued_by('ra', 'demo')), 2);
-my $new = work_file('new.pem', tool('cert', work_file('e', entry('demo'))));
-is(serial_offered('demo'), serial_of($old), 'the old one is offered at first');
-ok(wait_until(sub { ask('demo', $new) eq 'SUCCESS' }, 45),
+ok(wait_until(sub { entry('renew') ne $entry }, 45), 'they are now');
+is(entry('renew', 'previous'), $entry, 'the old one is kept');
+is(scalar(issued_by('ra', 'renew')), 2);
+my $new = work_file('new.pem', tool('cert', work_file('e', entry('renew'))));
+ok(wait_until(sub { serial_offered('renew') eq serial_of($old) }, 10),
+   'the old one is offered at first');
+ok(wait_until(sub { ask('renew', $new) eq 'SUCCESS' }, 45),
    'the new one opens already');
 sleep 35;
 
 clock_step(250 * 86400 + 150);
-my %seen = map { serial_offered('demo') => 1 } 1 .. 12;
+my %seen = map { serial_offered('renew') => 1 } 1 .. 12;
 is(join(' ', keys %seen), serial_of($new), 'the new one is offered');
-is(ask('demo', $_), 'SUCCESS', 'both open') for ($old, $new) x 4;
+is(ask('renew', $_), 'SUCCESS', 'both open') for ($old, $new) x 4;
 
 clock_step(366 * 86400);
-is(ask('demo', $new), 'SUCCESS', 'a year later');
-like(scep_brief(scep_ask('/demo/scep', challenge => 'open sesame',
-                         ca => $old, issuer => "$::work/demo.pem")),
+is(ask('renew', $new), 'SUCCESS', 'a year later');
+like(scep_brief(scep_ask('/renew/scep', challenge => 'open sesame',
+                         ca => $old, issuer => "$::work/renew.pem")),
      qr/^FAILURE badCertId/, 'the old one has expired');
 clock_step(0);
 --- timeout: 30
