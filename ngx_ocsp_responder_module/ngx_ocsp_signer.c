@@ -36,8 +36,6 @@ static void ngx_ocsp_signer_load(ngx_ocsp_signer_t *signer);
 static void ngx_ocsp_signer_make(ngx_ocsp_signer_t *signer, ngx_log_t *log);
 static void ngx_ocsp_signer_generate(ngx_ocsp_signer_job_t *job);
 static void ngx_ocsp_signer_certify(ngx_ocsp_signer_job_t *job);
-static ngx_int_t ngx_ocsp_signer_spki(ngx_pool_t *pool, EVP_PKEY *pkey,
-    ngx_str_t *spki);
 static void ngx_ocsp_signer_issue_handler(ngx_pki_issue_t *issue);
 static ngx_int_t ngx_ocsp_signer_publish(ngx_ocsp_signer_job_t *job);
 static void ngx_ocsp_signer_done(ngx_ocsp_signer_job_t *job, ngx_int_t rc);
@@ -312,7 +310,7 @@ ngx_ocsp_signer_certify(ngx_ocsp_signer_job_t *job)
     if (ngx_ocsp_delegate_template(job->op->pool, a, &job->signer->spec,
                                    job->now, &job->template)
         != NGX_OK
-        || ngx_ocsp_signer_spki(job->op->pool, job->pkey, &spki) != NGX_OK)
+        || ngx_pki_key_spki(job->op->pool, job->pkey, &spki) != NGX_OK)
     {
         ngx_ocsp_signer_done(job, NGX_ERROR);
         return;
@@ -324,33 +322,6 @@ ngx_ocsp_signer_certify(ngx_ocsp_signer_job_t *job)
     job->issue.data = job;
 
     ngx_pki_issue_internal(&job->issue, &spki, &job->template);
-}
-
-
-static ngx_int_t
-ngx_ocsp_signer_spki(ngx_pool_t *pool, EVP_PKEY *pkey, ngx_str_t *spki)
-{
-    int      len;
-    u_char  *p;
-
-    p = NULL;
-    len = i2d_PUBKEY(pkey, &p);
-
-    if (len <= 0) {
-        ERR_clear_error();
-        return NGX_ERROR;
-    }
-
-    spki->len = len;
-    spki->data = ngx_pnalloc(pool, len);
-
-    if (spki->data != NULL) {
-        ngx_memcpy(spki->data, p, len);
-    }
-
-    OPENSSL_free(p);
-
-    return (spki->data == NULL) ? NGX_ERROR : NGX_OK;
 }
 
 

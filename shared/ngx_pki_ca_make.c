@@ -22,7 +22,6 @@
 
 
 static ngx_int_t ngx_pki_ca_make_encode(ngx_pki_ca_job_t *job);
-static ngx_int_t ngx_pki_ca_make_spki(ngx_pki_ca_job_t *job, ngx_str_t *spki);
 static ngx_int_t ngx_pki_ca_make_tbs(ngx_pki_ca_job_t *job, ngx_str_t *name,
     ngx_str_t *spki, ngx_str_t *algorithm);
 static ngx_int_t ngx_pki_ca_make_request(ngx_pki_ca_job_t *job,
@@ -108,40 +107,13 @@ ngx_pki_ca_make_encode(ngx_pki_ca_job_t *job)
     if (algorithm == NULL
         || ngx_pki_name_encode(job->op->pool, &a->subject, &name, &error)
            != NGX_OK
-        || ngx_pki_ca_make_spki(job, &spki) != NGX_OK)
+        || ngx_pki_key_spki(job->op->pool, a->key->public_key, &spki) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     return job->request ? ngx_pki_ca_make_request(job, &name, &spki)
                         : ngx_pki_ca_make_tbs(job, &name, &spki, algorithm);
-}
-
-
-static ngx_int_t
-ngx_pki_ca_make_spki(ngx_pki_ca_job_t *job, ngx_str_t *spki)
-{
-    int        len;
-    ngx_str_t  der;
-
-    der.data = NULL;
-    len = i2d_PUBKEY(job->authority->key->public_key, &der.data);
-
-    if (len <= 0) {
-        ERR_clear_error();
-        return NGX_ERROR;
-    }
-
-    der.len = len;
-
-    if (ngx_pki_op_copy(job->op, spki, &der) != NGX_OK) {
-        OPENSSL_free(der.data);
-        return NGX_ERROR;
-    }
-
-    OPENSSL_free(der.data);
-
-    return NGX_OK;
 }
 
 

@@ -202,6 +202,33 @@ ngx_pki_key_describe(EVP_PKEY *pkey, ngx_pki_key_spec_t *spec)
 }
 
 
+ngx_int_t
+ngx_pki_key_spki(ngx_pool_t *pool, EVP_PKEY *pkey, ngx_str_t *spki)
+{
+    int      len;
+    u_char  *p;
+
+    p = NULL;
+    len = i2d_PUBKEY(pkey, &p);
+
+    if (len <= 0) {
+        ERR_clear_error();
+        return NGX_ERROR;
+    }
+
+    spki->len = len;
+    spki->data = ngx_pnalloc(pool, len);
+
+    if (spki->data != NULL) {
+        ngx_memcpy(spki->data, p, len);
+    }
+
+    OPENSSL_free(p);
+
+    return (spki->data == NULL) ? NGX_ERROR : NGX_OK;
+}
+
+
 void
 ngx_pki_key_sign(ngx_pki_key_job_t *job)
 {

@@ -112,6 +112,10 @@ ngx_uint_t ngx_pki_key_is_slow(ngx_pki_key_spec_t *spec);
 /* Describes a public key; NGX_ERROR if it is of no supported kind. */
 ngx_int_t ngx_pki_key_describe(EVP_PKEY *pkey, ngx_pki_key_spec_t *spec);
 
+/* The SubjectPublicKeyInfo of a key, in a pool; NGX_ERROR: out of memory. */
+ngx_int_t ngx_pki_key_spki(ngx_pool_t *pool, EVP_PKEY *pkey,
+    ngx_str_t *spki);
+
 /*
  * Loads a PEM or DER private key from a file; the key is freed with "pool".
  * NULL: "error" is why, one line.  Reads the file: configuration time only.

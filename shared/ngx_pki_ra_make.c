@@ -20,8 +20,6 @@ static ngx_uint_t ngx_pki_ra_same(ngx_str_t *one, ngx_str_t *two);
 static void ngx_pki_ra_make_wrapped(ngx_pki_ra_job_t *job, ngx_int_t rc);
 static void ngx_pki_ra_generate(ngx_pki_ra_job_t *job);
 static void ngx_pki_ra_certify(ngx_pki_ra_job_t *job);
-static ngx_int_t ngx_pki_ra_spki(ngx_pool_t *pool, EVP_PKEY *pkey,
-    ngx_str_t *spki);
 static void ngx_pki_ra_certify_handler(ngx_pki_issue_t *issue);
 static ngx_int_t ngx_pki_ra_pack(ngx_pki_ra_job_t *job);
 static ngx_int_t ngx_pki_ra_seal(ngx_pki_ra_job_t *job);
@@ -189,7 +187,7 @@ ngx_pki_ra_certify(ngx_pki_ra_job_t *job)
     job->next.made_at = now;
 
     if (ngx_pki_ra_template(job->op->pool, a, now, &job->template) != NGX_OK
-        || ngx_pki_ra_spki(job->op->pool, job->pkey, &spki) != NGX_OK)
+        || ngx_pki_key_spki(job->op->pool, job->pkey, &spki) != NGX_OK)
     {
         ngx_pki_ra_made(job, NGX_ERROR);
         return;
@@ -202,33 +200,6 @@ ngx_pki_ra_certify(ngx_pki_ra_job_t *job)
     issue->data = job;
 
     ngx_pki_issue_internal(issue, &spki, &job->template);
-}
-
-
-static ngx_int_t
-ngx_pki_ra_spki(ngx_pool_t *pool, EVP_PKEY *pkey, ngx_str_t *spki)
-{
-    int      len;
-    u_char  *p;
-
-    p = NULL;
-    len = i2d_PUBKEY(pkey, &p);
-
-    if (len <= 0) {
-        ERR_clear_error();
-        return NGX_ERROR;
-    }
-
-    spki->len = len;
-    spki->data = ngx_pnalloc(pool, len);
-
-    if (spki->data != NULL) {
-        ngx_memcpy(spki->data, p, len);
-    }
-
-    OPENSSL_free(p);
-
-    return (spki->data == NULL) ? NGX_ERROR : NGX_OK;
 }
 
 
