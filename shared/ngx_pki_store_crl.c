@@ -18,7 +18,6 @@ static ngx_int_t ngx_pki_store_crl_entries(ngx_pki_store_job_t *job,
     redisReply *reply);
 static ngx_int_t ngx_pki_store_crl_entry(ngx_str_t *value,
     ngx_pki_record_t *record);
-static void ngx_pki_store_crl_done_handler(ngx_pki_redis_command_t *cmd);
 
 
 void
@@ -243,21 +242,5 @@ ngx_pki_store_crl_publish(ngx_pki_store_job_t *job)
 
     job->command.durable = 1;
 
-    ngx_pki_store_send(job, ngx_pki_store_crl_done_handler);
-}
-
-
-static void
-ngx_pki_store_crl_done_handler(ngx_pki_redis_command_t *cmd)
-{
-    ngx_pki_store_job_t  *job;
-
-    job = cmd->data;
-
-    if (ngx_pki_store_answer(job, REDIS_REPLY_INTEGER) != NGX_OK) {
-        return;
-    }
-
-    ngx_pki_store_done(job, cmd->reply->integer != 0 ? NGX_PKI_STORE_OK
-                                                     : NGX_PKI_STORE_CONFLICT);
+    ngx_pki_store_send(job, ngx_pki_store_flag_handler);
 }

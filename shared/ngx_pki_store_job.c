@@ -257,6 +257,22 @@ ngx_pki_store_posted_handler(ngx_event_t *ev)
 
 
 void
+ngx_pki_store_flag_handler(ngx_pki_redis_command_t *cmd)
+{
+    ngx_pki_store_job_t  *job;
+
+    job = cmd->data;
+
+    if (ngx_pki_store_answer(job, REDIS_REPLY_INTEGER) != NGX_OK) {
+        return;
+    }
+
+    ngx_pki_store_done(job, cmd->reply->integer != 0 ? NGX_PKI_STORE_OK
+                                                     : NGX_PKI_STORE_CONFLICT);
+}
+
+
+void
 ngx_pki_store_malformed(ngx_pki_store_job_t *job, const char *what)
 {
     ngx_log_error(NGX_LOG_ERR, job->op->log, 0, "malformed %s from redis",

@@ -67,6 +67,9 @@ void ngx_pki_store_done(ngx_pki_store_job_t *job,
 void ngx_pki_store_defer(ngx_pki_store_job_t *job,
     ngx_pki_store_result_e result);
 
+/* Of a script that answers 1 or 0: ends the job with OK or CONFLICT. */
+void ngx_pki_store_flag_handler(ngx_pki_redis_command_t *cmd);
+
 /* Ends a job with UNAVAILABLE: Redis said what it should not, or no memory. */
 void ngx_pki_store_malformed(ngx_pki_store_job_t *job, const char *what);
 

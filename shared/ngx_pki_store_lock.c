@@ -16,7 +16,6 @@
 
 
 static void ngx_pki_store_lock_handler(ngx_pki_redis_command_t *cmd);
-static void ngx_pki_store_unlock_handler(ngx_pki_redis_command_t *cmd);
 
 
 void
@@ -80,21 +79,5 @@ ngx_pki_store_unlock(ngx_pki_store_job_t *job)
     ngx_pki_store_key(job, "lock:", &job->lock);
     ngx_pki_store_arg(job, &job->token);
 
-    ngx_pki_store_send(job, ngx_pki_store_unlock_handler);
-}
-
-
-static void
-ngx_pki_store_unlock_handler(ngx_pki_redis_command_t *cmd)
-{
-    ngx_pki_store_job_t  *job;
-
-    job = cmd->data;
-
-    if (ngx_pki_store_answer(job, REDIS_REPLY_INTEGER) != NGX_OK) {
-        return;
-    }
-
-    ngx_pki_store_done(job, cmd->reply->integer != 0 ? NGX_PKI_STORE_OK
-                                                     : NGX_PKI_STORE_CONFLICT);
+    ngx_pki_store_send(job, ngx_pki_store_flag_handler);
 }

@@ -13,7 +13,6 @@
 static void ngx_pki_store_ra_load_handler(ngx_pki_redis_command_t *cmd);
 static ngx_int_t ngx_pki_store_ra_entry(ngx_pki_store_job_t *job,
     redisReply *reply, ngx_str_t *entry);
-static void ngx_pki_store_ra_put_handler(ngx_pki_redis_command_t *cmd);
 
 
 void
@@ -86,21 +85,5 @@ ngx_pki_store_ra_put(ngx_pki_store_job_t *job)
 
     job->command.durable = 1;
 
-    ngx_pki_store_send(job, ngx_pki_store_ra_put_handler);
-}
-
-
-static void
-ngx_pki_store_ra_put_handler(ngx_pki_redis_command_t *cmd)
-{
-    ngx_pki_store_job_t  *job;
-
-    job = cmd->data;
-
-    if (ngx_pki_store_answer(job, REDIS_REPLY_INTEGER) != NGX_OK) {
-        return;
-    }
-
-    ngx_pki_store_done(job, cmd->reply->integer != 0 ? NGX_PKI_STORE_OK
-                                                     : NGX_PKI_STORE_CONFLICT);
+    ngx_pki_store_send(job, ngx_pki_store_flag_handler);
 }
