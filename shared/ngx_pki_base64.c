@@ -7,21 +7,231 @@
 #include "ngx_pki_base64.h"
 
 
+
+#define NGX_PKI_BASE64_BAD   0x1000000
+
+
+static void ngx_pki_base64_unescape_once(ngx_str_t *in, ngx_str_t *out);
+static u_char *ngx_pki_base64_groups(u_char *p, u_char **src, u_char *last);
+static u_char *ngx_pki_base64_rest(u_char *p, u_char *src, u_char *last);
+static void ngx_pki_base64_init(void);
+static ngx_int_t ngx_pki_base64_uri_repair(ngx_pool_t *pool, ngx_str_t *in,
+    ngx_str_t *out);
 static ngx_int_t ngx_pki_base64_unescape(ngx_str_t *text);
 static ngx_int_t ngx_pki_base64_hex(u_char ch);
 static void ngx_pki_base64_blanks(ngx_str_t *text);
 static ngx_uint_t ngx_pki_base64_is_wrapped(ngx_str_t *text);
 static ngx_int_t ngx_pki_base64_trim_padding(ngx_str_t *text);
-static ngx_int_t ngx_pki_base64_value(u_char ch);
+
+
+/* both alphabets; 64: none of them */
+
+static u_char  ngx_pki_base64_values[256] = {
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 62, 64, 62, 64, 63,
+    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 64, 64, 64, 64, 64,
+    64,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14,
+    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 64, 64, 64, 64, 63,
+    64, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64,
+    64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64, 64
+};
+
+
+/* the same, at each place of a group of four; made at the first use */
+
+static uint32_t  ngx_pki_base64_places[4][256];
 
 
 ngx_int_t
 ngx_pki_base64_uri_decode(ngx_pool_t *pool, ngx_str_t *in, ngx_str_t *out)
 {
+    u_char     *p, *src, *last;
+    ngx_str_t   text;
+
+    if (ngx_pki_base64_places[0]['/'] == 0) {
+        ngx_pki_base64_init();
+    }
+
+    /* in place; a group of three octets is written with one more */
+
+    text.data = ngx_pnalloc(pool, in->len + 4);
+    if (text.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_pki_base64_unescape_once(in, &text);
+
+    p = text.data;
+    src = text.data;
+    last = text.data + text.len;
+
+    p = ngx_pki_base64_groups(p, &src, last);
+
+    p = ngx_pki_base64_rest(p, src, last);
+
+    if (p == NULL || text.len == 0) {
+        return ngx_pki_base64_uri_repair(pool, in, out);
+    }
+
+    out->data = text.data;
+    out->len = p - text.data;
+
+    return NGX_OK;
+}
+
+
+/* what is not an escape stays as it is, and is found to be no base64 */
+
+static void
+ngx_pki_base64_unescape_once(ngx_str_t *in, ngx_str_t *out)
+{
+    u_char     *dst, *src, *last, *escape;
+    ngx_int_t   high, low;
+
+    dst = out->data;
+    src = in->data;
+    last = in->data + in->len;
+
+    for ( ;; ) {
+        escape = memchr(src, '%', last - src);
+
+        if (escape == NULL) {
+            break;
+        }
+
+        dst = ngx_cpymem(dst, src, escape - src);
+        src = escape + 1;
+
+        if (last - src < 2) {
+            *dst++ = '%';
+            continue;
+        }
+
+        high = ngx_pki_base64_hex(src[0]);
+        low = ngx_pki_base64_hex(src[1]);
+
+        if (high == NGX_ERROR || low == NGX_ERROR) {
+            *dst++ = '%';
+            continue;
+        }
+
+        *dst++ = (u_char) ((high << 4) | low);
+        src += 2;
+    }
+
+    dst = ngx_cpymem(dst, src, last - src);
+
+    out->len = dst - out->data;
+}
+
+
+/* four characters at a time, as long as there are such */
+
+static u_char *
+ngx_pki_base64_groups(u_char *p, u_char **src, u_char *last)
+{
+    u_char    *s;
+    uint32_t   bits;
+
+    for (s = *src; last - s >= 4; s += 4) {
+        bits = ngx_pki_base64_places[0][s[0]]
+               | ngx_pki_base64_places[1][s[1]]
+               | ngx_pki_base64_places[2][s[2]]
+               | ngx_pki_base64_places[3][s[3]];
+
+        if (bits >= NGX_PKI_BASE64_BAD) {
+            break;
+        }
+
+        bits = htonl(bits << 8);
+        ngx_memcpy(p, &bits, 4);
+
+        p += 3;
+    }
+
+    *src = s;
+
+    return p;
+}
+
+
+/* less than a group, with padding or without; NULL: something else */
+
+static u_char *
+ngx_pki_base64_rest(u_char *p, u_char *src, u_char *last)
+{
+    u_char      *end;
+    uint32_t     bits;
+    ngx_uint_t   i, n;
+
+    if (src == last) {
+        return p;
+    }
+
+    for (end = last; end > src && end[-1] == '='; end--) { /* void */ }
+
+    n = end - src;
+
+    if (n < 2 || n > 3 || (end != last && last - src != 4)) {
+        return NULL;
+    }
+
+    bits = 0;
+
+    for (i = 0; i < n; i++) {
+        bits |= ngx_pki_base64_places[i][src[i]];
+    }
+
+    if (bits >= NGX_PKI_BASE64_BAD) {
+        return NULL;
+    }
+
+    *p++ = (u_char) (bits >> 16);
+
+    if (n == 3) {
+        *p++ = (u_char) (bits >> 8);
+    }
+
+    return p;
+}
+
+
+static void
+ngx_pki_base64_init(void)
+{
+    u_char      value;
+    ngx_uint_t  ch, n;
+
+    for (ch = 0; ch < 256; ch++) {
+        value = ngx_pki_base64_values[ch];
+
+        for (n = 0; n < 4; n++) {
+            ngx_pki_base64_places[n][ch] = (value > 63)
+                                       ? NGX_PKI_BASE64_BAD
+                                       : (uint32_t) value << (18 - 6 * n);
+        }
+    }
+}
+
+
+/* blanks, line breaks, escapes of escapes, and what is not base64 */
+
+static ngx_int_t
+ngx_pki_base64_uri_repair(ngx_pool_t *pool, ngx_str_t *in, ngx_str_t *out)
+{
     u_char      *p;
     size_t       i;
     uint32_t     bits;
-    ngx_int_t    value;
+    u_char       value;
     ngx_str_t    text;
     ngx_uint_t   n;
 
@@ -51,13 +261,13 @@ ngx_pki_base64_uri_decode(ngx_pool_t *pool, ngx_str_t *in, ngx_str_t *out)
     n = 0;
 
     for (i = 0; i < text.len; i++) {
-        value = ngx_pki_base64_value(text.data[i]);
+        value = ngx_pki_base64_values[text.data[i]];
 
-        if (value == NGX_ERROR) {
+        if (value > 63) {
             return NGX_DECLINED;
         }
 
-        bits = (bits << 6) | (uint32_t) value;
+        bits = (bits << 6) | value;
         n += 6;
 
         if (n >= 8) {
@@ -249,37 +459,6 @@ ngx_pki_base64_trim_padding(ngx_str_t *text)
     text->len -= padding;
 
     return (text->len == 0 || text->len % 4 == 1) ? NGX_ERROR : NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_pki_base64_value(u_char ch)
-{
-    if (ch >= 'A' && ch <= 'Z') {
-        return ch - 'A';
-    }
-
-    if (ch >= 'a' && ch <= 'z') {
-        return ch - 'a' + 26;
-    }
-
-    if (ch >= '0' && ch <= '9') {
-        return ch - '0' + 52;
-    }
-
-    switch (ch) {
-
-    case '+':
-    case '-':
-        return 62;
-
-    case '/':
-    case '_':
-        return 63;
-
-    default:
-        return NGX_ERROR;
-    }
 }
 
 

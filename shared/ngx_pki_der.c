@@ -15,6 +15,7 @@ static ngx_int_t ngx_pki_der_length(ngx_pki_der_t *der, u_char **pos,
 static u_char *ngx_pki_der_reserve(ngx_pki_der_writer_t *w, size_t len);
 static u_char *ngx_pki_der_put_length(u_char *p, size_t len);
 static ngx_uint_t ngx_pki_der_length_size(size_t len);
+static u_char *ngx_pki_der_digits(u_char *p, ngx_uint_t n);
 
 
 ngx_int_t
@@ -481,18 +482,60 @@ ngx_pki_der_finish(ngx_pki_der_writer_t *w, ngx_str_t *out)
 
 
 u_char *
+ngx_pki_der_prepend(u_char *p, ngx_uint_t tag, size_t len)
+{
+    if (len > 0xffff) {
+        p -= 1 + ngx_pki_der_length_size(len);
+        (void) ngx_pki_der_put_length(p + 1, len);
+        *p = (u_char) tag;
+
+        return p;
+    }
+
+    *--p = (u_char) len;
+
+    if (len > 0xff) {
+        *--p = (u_char) (len >> 8);
+        *--p = 0x82;
+
+    } else if (len > 0x7f) {
+        *--p = 0x81;
+    }
+
+    *--p = (u_char) tag;
+
+    return p;
+}
+
+
+u_char *
 ngx_pki_der_time(u_char *p, time_t t)
 {
-    u_char     buf[NGX_PKI_DER_TIME_LEN + 1];
-    ngx_tm_t   tm;
+    ngx_tm_t  tm;
 
     ngx_gmtime(t, &tm);
 
-    (void) ngx_snprintf(buf, sizeof(buf), "%04d%02d%02d%02d%02d%02dZ",
-                        tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
-                        tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec);
+    p = ngx_pki_der_digits(p, tm.ngx_tm_year / 100);
+    p = ngx_pki_der_digits(p, tm.ngx_tm_year % 100);
+    p = ngx_pki_der_digits(p, tm.ngx_tm_mon);
+    p = ngx_pki_der_digits(p, tm.ngx_tm_mday);
+    p = ngx_pki_der_digits(p, tm.ngx_tm_hour);
+    p = ngx_pki_der_digits(p, tm.ngx_tm_min);
+    p = ngx_pki_der_digits(p, tm.ngx_tm_sec);
 
-    return ngx_cpymem(p, buf, NGX_PKI_DER_TIME_LEN);
+    *p++ = 'Z';
+
+    return p;
+}
+
+
+static u_char *
+ngx_pki_der_digits(u_char *p, ngx_uint_t n)
+{
+    *p++ = (u_char) ('0' + n / 10 % 10);
+    *p++ = (u_char) ('0' + n % 10);
+
+    return p;
 }
 
 

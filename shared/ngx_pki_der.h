@@ -151,6 +151,12 @@ void ngx_pki_der_put_generalized_time(ngx_pki_der_writer_t *w, time_t t);
 ngx_int_t ngx_pki_der_finish(ngx_pki_der_writer_t *w, ngx_str_t *out);
 
 
+/*
+ * Writes the header of an element of "len" octets before "p", and returns
+ * where it begins: 6 octets before "p" at most.
+ */
+u_char *ngx_pki_der_prepend(u_char *p, ngx_uint_t tag, size_t len);
+
 /* Writes the calendar time of "t": 14 digits and a "Z". */
 u_char *ngx_pki_der_time(u_char *p, time_t t);
 

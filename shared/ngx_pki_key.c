@@ -33,7 +33,6 @@ typedef struct {
 
 static void ngx_pki_key_start(ngx_pki_key_job_t *job);
 static const ngx_pki_key_curve_t *ngx_pki_key_curve(ngx_str_t *name);
-static ngx_int_t ngx_pki_key_check(ngx_pki_key_job_t *job);
 
 
 static const ngx_pki_key_curve_t  ngx_pki_key_curves[] = {
@@ -266,7 +265,8 @@ ngx_pki_key_done(ngx_pki_key_job_t *job, ngx_int_t rc)
     if (rc == NGX_OK && job->operation == NGX_PKI_KEY_SIGN
         && !job->key->unchecked)
     {
-        job->rc = ngx_pki_key_check(job);
+        job->rc = ngx_pki_key_check(job->key, job->md, job->pss, &job->input,
+                                    &job->output, job->op->log);
     }
 
     job->handler(job);
@@ -401,23 +401,21 @@ ngx_pki_key_curve(ngx_str_t *name)
 }
 
 
-/* a wrong signature must never be released, wherever it came from */
-
-static ngx_int_t
-ngx_pki_key_check(ngx_pki_key_job_t *job)
+ngx_int_t
+ngx_pki_key_check(ngx_pki_key_t *key, const EVP_MD *md, ngx_uint_t pss,
+    ngx_str_t *digest, ngx_str_t *signature, ngx_log_t *log)
 {
-    if (ngx_pki_key_verify(job->key->public_key, job->md, job->pss,
-                           &job->input, &job->output)
+    if (ngx_pki_key_verify(key->public_key, md, pss, digest, signature)
         == NGX_OK)
     {
         return NGX_OK;
     }
 
-    ngx_log_error(NGX_LOG_ERR, job->op->log, 0,
+    ngx_log_error(NGX_LOG_ERR, log, 0,
                   "key \"%V\" gave a signature that its public key does not "
-                  "verify", &job->key->name);
+                  "verify", &key->name);
 
-    ngx_str_null(&job->output);
+    ngx_str_null(signature);
 
     return NGX_ERROR;
 }

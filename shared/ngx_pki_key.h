@@ -149,6 +149,20 @@ void ngx_pki_key_sign(ngx_pki_key_job_t *job);
 void ngx_pki_key_decrypt(ngx_pki_key_job_t *job);
 
 /*
+ * Signs a digest without an operation, by a key that is in memory and quick:
+ * "signature" has memory of NGX_PKI_KEY_SIGNATURE_MAX octets; it is verified
+ * as others are.  NGX_DECLINED: the key is not of that kind, start a job.
+ * NGX_ERROR: OpenSSL failed, logged.
+ */
+ngx_int_t ngx_pki_key_sign_at_once(ngx_pki_key_t *key, const EVP_MD *md,
+    ngx_uint_t pss, ngx_str_t *digest, ngx_str_t *signature, ngx_log_t *log);
+
+/* Whether the key is of that kind. */
+ngx_uint_t ngx_pki_key_is_at_once(ngx_pki_key_t *key);
+
+#define NGX_PKI_KEY_SIGNATURE_MAX  512
+
+/*
  * Derives "len" octets from the private key itself, by HKDF with SHA-256 and
  * "salt", to seal what only its holder may open.  NGX_DECLINED: the key is not
  * at hand, it is not one of a file.  NGX_ERROR: OpenSSL failed.
@@ -177,6 +191,13 @@ ngx_int_t ngx_pki_key_set_pss(EVP_PKEY_CTX *ctx, ngx_uint_t pss);
  * this digest; NULL if there is none.  Static memory. */
 ngx_str_t *ngx_pki_key_algorithm(ngx_pki_key_type_e type, const EVP_MD *md,
     ngx_uint_t pss);
+
+/*
+ * For the kinds of keys: a wrong signature must never be released, wherever it
+ * came from.  NGX_ERROR: it is, or could not be verified; logged.
+ */
+ngx_int_t ngx_pki_key_check(ngx_pki_key_t *key, const EVP_MD *md,
+    ngx_uint_t pss, ngx_str_t *digest, ngx_str_t *signature, ngx_log_t *log);
 
 /* Verifies a signature over a digest: NGX_OK, NGX_DECLINED (it is wrong),
  * NGX_ERROR (out of memory).  Leaves no error in OpenSSL's queue. */

@@ -28,6 +28,11 @@
 typedef struct {
     EVP_PKEY                  *pkey;
     ngx_str_t                  uri;          /* of OSSL_STORE */
+
+    /* in a worker, for signing at once: making one takes a while */
+    EVP_PKEY_CTX              *ctx;
+    const EVP_MD              *md;           /* what it is made for */
+    ngx_uint_t                 pss;
 } ngx_pki_key_file_t;
 
 
@@ -39,6 +44,10 @@ static EVP_PKEY *ngx_pki_key_store_open(ngx_str_t *uri);
 static ngx_int_t ngx_pki_key_store_start(ngx_pki_key_t *key, ngx_log_t *log);
 static void ngx_pki_key_file_run(ngx_pki_key_job_t *job);
 static ngx_int_t ngx_pki_key_file_compute(ngx_pki_key_job_t *job);
+static EVP_PKEY_CTX *ngx_pki_key_file_ctx(ngx_pki_key_file_t *kf,
+    const EVP_MD *md, ngx_uint_t pss);
+static ngx_int_t ngx_pki_key_file_sign_init(EVP_PKEY_CTX *ctx,
+    const EVP_MD *md, ngx_uint_t pss);
 static ngx_int_t ngx_pki_key_file_sign(ngx_pki_key_job_t *job,
     EVP_PKEY_CTX *ctx);
 static ngx_int_t ngx_pki_key_file_decrypt(ngx_pki_key_job_t *job,
@@ -328,9 +337,7 @@ ngx_pki_key_file_compute(ngx_pki_key_job_t *job)
 static ngx_int_t
 ngx_pki_key_file_sign(ngx_pki_key_job_t *job, EVP_PKEY_CTX *ctx)
 {
-    if (EVP_PKEY_sign_init(ctx) != 1
-        || EVP_PKEY_CTX_set_signature_md(ctx, job->md) != 1
-        || ngx_pki_key_set_pss(ctx, job->pss) != NGX_OK
+    if (ngx_pki_key_file_sign_init(ctx, job->md, job->pss) != NGX_OK
         || EVP_PKEY_sign(ctx, job->output.data, &job->output.len,
                          job->input.data, job->input.len)
            != 1)
@@ -339,6 +346,82 @@ ngx_pki_key_file_sign(ngx_pki_key_job_t *job, EVP_PKEY_CTX *ctx)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_pki_key_file_sign_init(EVP_PKEY_CTX *ctx, const EVP_MD *md, ngx_uint_t pss)
+{
+    if (EVP_PKEY_sign_init(ctx) != 1
+        || EVP_PKEY_CTX_set_signature_md(ctx, md) != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_pki_key_set_pss(ctx, pss);
+}
+
+
+ngx_uint_t
+ngx_pki_key_is_at_once(ngx_pki_key_t *key)
+{
+    return key->run == ngx_pki_key_file_run && !key->slow;
+}
+
+
+ngx_int_t
+ngx_pki_key_sign_at_once(ngx_pki_key_t *key, const EVP_MD *md, ngx_uint_t pss,
+    ngx_str_t *digest, ngx_str_t *signature, ngx_log_t *log)
+{
+    EVP_PKEY_CTX  *ctx;
+
+    if (!ngx_pki_key_is_at_once(key)) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_pki_key_file_ctx(key->data, md, pss);
+
+    signature->len = NGX_PKI_KEY_SIGNATURE_MAX;
+
+    if (ctx == NULL
+        || EVP_PKEY_sign(ctx, signature->data, &signature->len, digest->data,
+                         digest->len)
+           != 1)
+    {
+        ngx_ssl_error(NGX_LOG_ERR, log, 0, (char *) "key \"%V\" cannot sign",
+                      &key->name);
+        return NGX_ERROR;
+    }
+
+    if (key->unchecked) {
+        return NGX_OK;
+    }
+
+    return ngx_pki_key_check(key, md, pss, digest, signature, log);
+}
+
+
+static EVP_PKEY_CTX *
+ngx_pki_key_file_ctx(ngx_pki_key_file_t *kf, const EVP_MD *md, ngx_uint_t pss)
+{
+    if (kf->ctx != NULL && kf->md == md && kf->pss == pss) {
+        return kf->ctx;
+    }
+
+    EVP_PKEY_CTX_free(kf->ctx);
+
+    kf->ctx = EVP_PKEY_CTX_new(kf->pkey, NULL);
+    kf->md = md;
+    kf->pss = pss;
+
+    if (kf->ctx != NULL
+        && ngx_pki_key_file_sign_init(kf->ctx, md, pss) != NGX_OK)
+    {
+        EVP_PKEY_CTX_free(kf->ctx);
+        kf->ctx = NULL;
+    }
+
+    return kf->ctx;
 }
 
 
@@ -567,5 +650,6 @@ ngx_pki_key_cleanup(void *data)
 {
     ngx_pki_key_file_t  *kf = data;
 
+    EVP_PKEY_CTX_free(kf->ctx);
     EVP_PKEY_free(kf->pkey);
 }
