@@ -9,8 +9,8 @@
 #include "ngx_http_ocsp_conf.h"
 
 
-#define NGX_HTTP_OCSP_SIGNER_MIN   5         /* seconds */
 #define NGX_HTTP_OCSP_REQUESTS     100
+#define NGX_HTTP_OCSP_TIME         "0000-00-00T00:00:00Z"
 #define NGX_HTTP_CRL_REFRESH_MIN   10        /* msec */
 
 
@@ -20,17 +20,13 @@ typedef struct {
 } ngx_http_ocsp_validity_t;
 
 
-static char *ngx_http_ocsp_signer_parameter(ngx_ocsp_delegate_spec_t *spec,
-    ngx_str_t *value);
+static time_t *ngx_http_ocsp_validity_field(ngx_ocsp_policy_t *policy,
+    ngx_str_t *param, ngx_str_t *value);
 static char *ngx_http_ocsp_enum(ngx_conf_t *cf, ngx_conf_enum_t *values,
     const char *expected, ngx_uint_t *field);
+static time_t ngx_http_ocsp_time(ngx_str_t *value);
 static char *ngx_http_ocsp_set_handler(ngx_conf_t *cf,
     ngx_http_handler_pt handler);
-static ngx_uint_t ngx_http_ocsp_parameter(ngx_str_t *param, ngx_str_t *name,
-    ngx_str_t *value);
-static ngx_int_t ngx_http_ocsp_seconds(ngx_str_t *value);
-static char *ngx_http_ocsp_invalid(ngx_conf_t *cf, ngx_str_t *value,
-    const char *expected);
 
 
 static ngx_conf_enum_t  ngx_http_ocsp_unknowns[] = {
@@ -44,6 +40,21 @@ static ngx_conf_enum_t  ngx_http_ocsp_unknowns[] = {
 static ngx_conf_enum_t  ngx_http_ocsp_on_errors[] = {
     { ngx_string("stale"), NGX_OCSP_ON_ERROR_STALE },
     { ngx_string("try_later"), NGX_OCSP_ON_ERROR_TRY_LATER },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_ocsp_signatures[] = {
+    { ngx_string("ignore"), NGX_OCSP_SIGNATURE_IGNORE },
+    { ngx_string("verify"), NGX_OCSP_SIGNATURE_VERIFY },
+    { ngx_string("require"), NGX_OCSP_SIGNATURE_REQUIRE },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_ocsp_responder_ids[] = {
+    { ngx_string("key"), 0 },
+    { ngx_string("name"), 1 },
     { ngx_null_string, 0 }
 };
 
@@ -105,127 +116,62 @@ ngx_http_ocsp_responder(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_ocsp_signer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_ocsp_loc_conf_t  *olcf = conf;
-
-    char        *expected;
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-
-    if (olcf->delegate.validity != NGX_CONF_UNSET) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_pki_str_eq(&value[1], "authority")
-        || ngx_pki_str_eq(&value[1], "file"))
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"ocsp_signer %V\" is not available in this "
-                           "version, use \"ocsp_signer auto\"", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    if (!ngx_pki_str_eq(&value[1], "auto")) {
-        return ngx_http_ocsp_invalid(cf, &value[1], "\"auto\"");
-    }
-
-    ngx_http_ocsp_default_signer(&olcf->delegate);
-
-    for (i = 2; i < cf->args->nelts; i++) {
-        expected = ngx_http_ocsp_signer_parameter(&olcf->delegate, &value[i]);
-
-        if (expected != NULL) {
-            return ngx_http_ocsp_invalid(cf, &value[i], expected);
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* NULL, or what would be right */
-
-static char *
-ngx_http_ocsp_signer_parameter(ngx_ocsp_delegate_spec_t *spec,
-    ngx_str_t *value)
-{
-    ngx_str_t            name, text;
-    ngx_pki_key_spec_t  *key;
-
-    ngx_str_set(&name, "key=");
-
-    if (ngx_http_ocsp_parameter(value, &name, &text)) {
-        key = &spec->key;
-
-        if (ngx_pki_key_parse_spec(&text, key) == NULL && !key->hsm
-            && ((key->type == NGX_PKI_KEY_EC && key->bits <= 384)
-                || (key->type == NGX_PKI_KEY_RSA && key->bits == 2048)))
-        {
-            return NULL;
-        }
-
-        return "\"key=ec:P-256\", \"key=ec:P-384\" or \"key=rsa:2048\"";
-    }
-
-    ngx_str_set(&name, "validity=");
-
-    if (ngx_http_ocsp_parameter(value, &name, &text)) {
-        spec->validity = ngx_http_ocsp_seconds(&text);
-
-        if (spec->validity >= NGX_HTTP_OCSP_SIGNER_MIN) {
-            return NULL;
-        }
-
-        return "a time of at least 5 seconds, e.g. \"validity=24h\"";
-    }
-
-    return "\"key=\" or \"validity=\"";
-}
-
-
-char *
 ngx_http_ocsp_validity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_ocsp_loc_conf_t  *olcf = conf;
 
-    ngx_int_t                  seconds;
-    ngx_str_t                 *value, text;
-    ngx_uint_t                 i;
-    ngx_http_ocsp_validity_t  *v;
+    time_t      *field;
+    ngx_int_t    seconds;
+    ngx_str_t   *value, text;
+    ngx_uint_t   i;
 
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        for (v = ngx_http_ocsp_validities; v->name.len != 0; v++) {
-            if (ngx_http_ocsp_parameter(&value[i], &v->name, &text)) {
-                break;
-            }
-        }
+        field = ngx_http_ocsp_validity_field(&olcf->policy, &value[i], &text);
 
-        if (v->name.len == 0) {
+        if (field == NULL) {
             return ngx_http_ocsp_invalid(cf, &value[i], "\"good=\", \"hold=\""
-                                         ", \"revoked=\" or \"unknown=\"");
+                                         ", \"revoked=\", \"unknown=\" or "
+                                         "\"backdate=\"");
         }
 
-        if (olcf->policy.validity[v->status] != NGX_CONF_UNSET) {
+        if (*field != NGX_CONF_UNSET) {
             return "is duplicate";
         }
 
         seconds = ngx_http_ocsp_seconds(&text);
 
-        if (seconds <= 0) {
+        if (seconds < 0 || (seconds == 0 && field != &olcf->policy.backdate)) {
             return ngx_http_ocsp_invalid(cf, &value[i],
                                          "a time, e.g. \"good=10m\"");
         }
 
-        olcf->policy.validity[v->status] = seconds;
+        *field = seconds;
     }
 
     return NGX_CONF_OK;
+}
+
+
+static time_t *
+ngx_http_ocsp_validity_field(ngx_ocsp_policy_t *policy, ngx_str_t *param,
+    ngx_str_t *value)
+{
+    ngx_str_t                  name;
+    ngx_http_ocsp_validity_t  *v;
+
+    for (v = ngx_http_ocsp_validities; v->name.len != 0; v++) {
+        if (ngx_http_ocsp_parameter(param, &v->name, value)) {
+            return &policy->validity[v->status];
+        }
+    }
+
+    ngx_str_set(&name, "backdate=");
+
+    return ngx_http_ocsp_parameter(param, &name, value) ? &policy->backdate
+                                                        : NULL;
 }
 
 
@@ -248,6 +194,56 @@ ngx_http_ocsp_on_error(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     return ngx_http_ocsp_enum(cf, ngx_http_ocsp_on_errors,
                               "\"stale\" or \"try_later\"",
                               &olcf->policy.on_error);
+}
+
+
+char *
+ngx_http_ocsp_responder_id(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ocsp_loc_conf_t  *olcf = conf;
+
+    return ngx_http_ocsp_enum(cf, ngx_http_ocsp_responder_ids,
+                              "\"key\" or \"name\"", &olcf->policy.by_name);
+}
+
+
+char *
+ngx_http_ocsp_request_signature(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ocsp_loc_conf_t  *olcf = conf;
+
+    char       *rv;
+    ngx_str_t  *value, name, file;
+
+    rv = ngx_http_ocsp_enum(cf, ngx_http_ocsp_signatures, "\"ignore\", "
+                            "\"verify\" or \"require\"",
+                            &olcf->policy.signature);
+
+    if (rv != NGX_CONF_OK || cf->args->nelts == 2) {
+        return rv;
+    }
+
+    value = cf->args->elts;
+
+    ngx_str_set(&name, "trusted_certificate=");
+
+    if (!ngx_http_ocsp_parameter(&value[2], &name, &file) || file.len == 0) {
+        return ngx_http_ocsp_invalid(cf, &value[2],
+                                     "\"trusted_certificate=file\"");
+    }
+
+    if (olcf->policy.signature == NGX_OCSP_SIGNATURE_IGNORE) {
+        return "has \"trusted_certificate\", which needs \"verify\" or "
+               "\"require\"";
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &file, 1) != NGX_OK
+        || ngx_ocsp_trust_load(cf, &olcf->trust, &file) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -276,6 +272,119 @@ ngx_http_ocsp_enum(ngx_conf_t *cf, ngx_conf_enum_t *values,
     }
 
     return ngx_http_ocsp_invalid(cf, &value[1], expected);
+}
+
+
+char *
+ngx_http_ocsp_retention(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ocsp_loc_conf_t  *olcf = conf;
+
+    ngx_int_t   seconds;
+    ngx_str_t  *value;
+
+    if (olcf->policy.retention != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_pki_str_eq(&value[1], "off")) {
+        olcf->policy.retention = 0;
+        return NGX_CONF_OK;
+    }
+
+    seconds = ngx_http_ocsp_seconds(&value[1]);
+
+    if (seconds <= 0) {
+        return ngx_http_ocsp_invalid(cf, &value[1],
+                                     "a time, e.g. \"365d\", or \"off\"");
+    }
+
+    olcf->policy.retention = seconds;
+
+    return NGX_CONF_OK;
+}
+
+
+char *
+ngx_http_ocsp_compromised(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_ocsp_loc_conf_t  *olcf = conf;
+
+    time_t      since;
+    ngx_str_t  *value;
+
+    if (olcf->policy.compromised != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_pki_str_eq(&value[1], "off")) {
+        olcf->policy.compromised = 0;
+        return NGX_CONF_OK;
+    }
+
+    since = ngx_http_ocsp_time(&value[1]);
+
+    if (since <= 0 || since > ngx_time()) {
+        return ngx_http_ocsp_invalid(cf, &value[1], "\"off\" or a time of the "
+                                     "past in UTC, e.g. "
+                                     "\"2026-01-31T12:00:00Z\"");
+    }
+
+    olcf->policy.compromised = since;
+
+    return NGX_CONF_OK;
+}
+
+
+/* NGX_ERROR: not of this form, or there is no such day or time */
+
+static time_t
+ngx_http_ocsp_time(ngx_str_t *value)
+{
+    u_char      *p;
+    time_t       t;
+    ngx_uint_t   i;
+    struct tm    tm, given;
+
+    if (value->len != sizeof(NGX_HTTP_OCSP_TIME) - 1) {
+        return NGX_ERROR;
+    }
+
+    p = value->data;
+
+    for (i = 0; i < value->len; i++) {
+        if ((p[i] >= '0' && p[i] <= '9' ? '0' : p[i]) != NGX_HTTP_OCSP_TIME[i])
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_memzero(&tm, sizeof(struct tm));
+
+    tm.tm_year = ngx_atoi(p, 4) - 1900;
+    tm.tm_mon = ngx_atoi(p + 5, 2) - 1;
+    tm.tm_mday = ngx_atoi(p + 8, 2);
+    tm.tm_hour = ngx_atoi(p + 11, 2);
+    tm.tm_min = ngx_atoi(p + 14, 2);
+    tm.tm_sec = ngx_atoi(p + 17, 2);
+
+    /* what is out of range is made good, and looks different then */
+
+    given = tm;
+    t = timegm(&tm);
+
+    if (tm.tm_mon != given.tm_mon || tm.tm_mday != given.tm_mday
+        || tm.tm_hour != given.tm_hour || tm.tm_min != given.tm_min
+        || tm.tm_sec != given.tm_sec)
+    {
+        return NGX_ERROR;
+    }
+
+    return t;
 }
 
 
@@ -477,7 +586,7 @@ ngx_http_ocsp_set_handler(ngx_conf_t *cf, ngx_http_handler_pt handler)
 }
 
 
-static ngx_uint_t
+ngx_uint_t
 ngx_http_ocsp_parameter(ngx_str_t *param, ngx_str_t *name, ngx_str_t *value)
 {
     if (param->len < name->len
@@ -493,14 +602,14 @@ ngx_http_ocsp_parameter(ngx_str_t *param, ngx_str_t *name, ngx_str_t *value)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_ocsp_seconds(ngx_str_t *value)
 {
     return ngx_parse_time(value, 1);
 }
 
 
-static char *
+char *
 ngx_http_ocsp_invalid(ngx_conf_t *cf, ngx_str_t *value, const char *expected)
 {
     ngx_str_t  *directive;

@@ -20,16 +20,43 @@ char *ngx_http_ocsp_unknown(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_ocsp_max_requests(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_ocsp_on_error(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_ocsp_retention(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_ocsp_request_signature(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_ocsp_responder_id(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+char *ngx_http_ocsp_compromised(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_crl(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_crl_validity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_crl_refresh(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_pki_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* "ocsp_signer auto" without parameters. */
-void ngx_http_ocsp_default_signer(ngx_ocsp_delegate_spec_t *spec);
+/* "ocsp_signer": inherits, or is the default. */
+void ngx_http_ocsp_merge_signer(ngx_http_ocsp_loc_conf_t *prev,
+    ngx_http_ocsp_loc_conf_t *conf);
+
+/* The signer of an authority for a location that is merged otherwise, one for
+ * all of them.  NULL: logged. */
+ngx_ocsp_signer_t *ngx_http_ocsp_add_signer(ngx_conf_t *cf,
+    ngx_http_ocsp_loc_conf_t *conf, ngx_pki_authority_t *a);
 
 char *ngx_http_ocsp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+
+
+/* What setters share. */
+
+/* Whether "param" is "name", "key=" for example, and its value. */
+ngx_uint_t ngx_http_ocsp_parameter(ngx_str_t *param, ngx_str_t *name,
+    ngx_str_t *value);
+
+/* A time in seconds; NGX_ERROR: it is none. */
+ngx_int_t ngx_http_ocsp_seconds(ngx_str_t *value);
+
+/* Logs what would be right; NGX_CONF_ERROR. */
+char *ngx_http_ocsp_invalid(ngx_conf_t *cf, ngx_str_t *value,
+    const char *expected);
 
 
 #endif /* _NGX_HTTP_OCSP_CONF_H_INCLUDED_ */

@@ -8,142 +8,201 @@
 
 #include "ngx_http_ocsp_responder_module.h"
 #include "ngx_http_ocsp_headers.h"
+#include "ngx_http_ocsp_send.h"
+#include "ngx_ocsp_request_signature.h"
 #include "ngx_ocsp_uri.h"
+#include "ngx_ocsp_uri_memo.h"
 
 
 #define NGX_HTTP_OCSP_BODY_MAX    16384
 #define NGX_HTTP_OCSP_TIMEOUT     5000
-#define NGX_HTTP_OCSP_SERIAL_MAX  64     /* octets, in a variable */
+#define NGX_HTTP_OCSP_RENEWAL     15000  /* in the background; milliseconds */
 
 
 static void ngx_http_ocsp_body_handler(ngx_http_request_t *r,
     ngx_str_t *body);
-static ngx_int_t ngx_http_ocsp_get(ngx_http_request_t *r, ngx_str_t *der,
-    ngx_ocsp_request_t *request);
+static ngx_int_t ngx_http_ocsp_post(ngx_http_request_t *r, ngx_str_t *body);
+static ngx_int_t ngx_http_ocsp_get(ngx_http_request_t *r);
+static ngx_int_t ngx_http_ocsp_decode(ngx_http_request_t *r, ngx_str_t *text,
+    ngx_str_t *der, ngx_ocsp_answer_t *answer);
 static ngx_int_t ngx_http_ocsp_repair(ngx_http_request_t *r, ngx_str_t *text,
-    ngx_str_t *der, ngx_ocsp_request_t *request);
+    ngx_str_t *der);
 static ngx_int_t ngx_http_ocsp_greet(ngx_http_request_t *r);
-static void ngx_http_ocsp_start(ngx_http_request_t *r, ngx_str_t *der);
+static ngx_int_t ngx_http_ocsp_malformed(ngx_http_request_t *r,
+    ngx_ocsp_request_t *request);
+static ngx_ocsp_answer_t *ngx_http_ocsp_answer(ngx_http_request_t *r,
+    ngx_pool_t *pool, ngx_log_t *log);
+static ngx_int_t ngx_http_ocsp_process(ngx_http_request_t *r, ngx_str_t *der,
+    ngx_ocsp_answer_t *answer);
+static ngx_ocsp_response_status_e ngx_http_ocsp_check_signature(
+    ngx_http_request_t *r, ngx_ocsp_answer_t *answer);
+static ngx_uint_t ngx_http_ocsp_is_revoked(ngx_ocsp_request_signer_t *signer);
+static ngx_int_t ngx_http_ocsp_start(ngx_http_request_t *r, ngx_str_t *der);
+static ngx_int_t ngx_http_ocsp_start_answer(ngx_http_request_t *r,
+    ngx_pki_op_t *op, ngx_str_t *der, ngx_ocsp_answer_pt handler);
 static void ngx_http_ocsp_expire(ngx_pki_op_t *op);
 static void ngx_http_ocsp_answer_handler(ngx_ocsp_answer_t *answer);
-static ngx_int_t ngx_http_ocsp_send(ngx_http_request_t *r,
-    ngx_ocsp_answer_t *answer);
-static ngx_int_t ngx_http_ocsp_cache_headers(ngx_http_request_t *r,
-    ngx_ocsp_answer_t *answer);
-static void ngx_http_ocsp_variables(ngx_http_request_t *r,
-    ngx_ocsp_answer_t *answer);
-static void ngx_http_ocsp_status_variables(ngx_http_request_t *r,
-    ngx_http_pki_ctx_t *ctx, ngx_ocsp_single_t *single);
-static ngx_int_t ngx_http_ocsp_error(ngx_http_request_t *r,
-    ngx_ocsp_response_status_e status);
-
-
-static ngx_str_t  ngx_http_ocsp_type =
-    ngx_string("application/ocsp-response");
+static void ngx_http_ocsp_renew(ngx_http_request_t *r, ngx_str_t *der);
+static void ngx_http_ocsp_renew_handler(ngx_ocsp_answer_t *answer);
 
 
 ngx_int_t
 ngx_http_ocsp_handler(ngx_http_request_t *r)
 {
+    ngx_int_t  rc;
     ngx_str_t  allow;
 
-    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST))) {
+    if (r->method == NGX_HTTP_POST) {
+        return ngx_http_pki_read_body(r, NGX_HTTP_OCSP_BODY_MAX,
+                                      ngx_http_ocsp_body_handler);
+    }
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
         ngx_str_set(&allow, "GET, HEAD, POST");
         return ngx_http_ocsp_headers_not_allowed(r, &allow);
     }
 
-    return ngx_http_pki_read_body(r, NGX_HTTP_OCSP_BODY_MAX,
-                                  ngx_http_ocsp_body_handler);
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_http_ocsp_get(r);
 }
 
 
 static void
 ngx_http_ocsp_body_handler(ngx_http_request_t *r, ngx_str_t *body)
 {
-    ngx_int_t                  rc;
-    ngx_str_t                  der;
-    ngx_ocsp_request_t         request;
-    ngx_http_ocsp_loc_conf_t  *olcf;
+    ngx_int_t  rc;
 
-    if (r->method == NGX_HTTP_POST) {
-        olcf = ngx_http_get_module_loc_conf(r, ngx_http_ocsp_responder_module);
+    rc = ngx_http_ocsp_post(r, body);
 
-        der = *body;
-        rc = ngx_ocsp_request_decode(r->pool, &der, olcf->max_requests,
-                                     &request);
-
-    } else {
-        rc = ngx_http_ocsp_get(r, &der, &request);
+    if (rc != NGX_DONE) {
+        ngx_http_finalize_request(r, rc);
     }
-
-    switch (rc) {
-
-    case NGX_OK:
-        ngx_http_ocsp_start(r, &der);
-        return;
-
-    case NGX_DONE:
-        rc = ngx_http_ocsp_greet(r);
-        break;
-
-    case NGX_DECLINED:
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "malformed OCSP request: %s", request.error);
-
-        rc = ngx_http_ocsp_error(r, NGX_OCSP_MALFORMED_REQUEST);
-        break;
-
-    default:
-        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-        break;
-    }
-
-    ngx_http_finalize_request(r, rc);
 }
 
 
-/* NGX_DONE: there is nothing behind the location's name */
+/* NGX_DONE, here and below: an operation goes on */
 
 static ngx_int_t
-ngx_http_ocsp_get(ngx_http_request_t *r, ngx_str_t *der,
-    ngx_ocsp_request_t *request)
+ngx_http_ocsp_post(ngx_http_request_t *r, ngx_str_t *body)
 {
     ngx_int_t                  rc;
-    ngx_str_t                  text;
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_ocsp_answer_t         *answer;
     ngx_http_ocsp_loc_conf_t  *olcf;
 
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     olcf = ngx_http_get_module_loc_conf(r, ngx_http_ocsp_responder_module);
+
+    answer = ngx_http_ocsp_answer(r, r->pool, r->connection->log);
+    if (answer == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_ocsp_request_decode(r->pool, body, olcf->max_requests,
+                                 &answer->request);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_ocsp_malformed(r, &answer->request);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_ocsp_process(r, body, answer);
+}
+
+
+static ngx_int_t
+ngx_http_ocsp_get(ngx_http_request_t *r)
+{
+    ngx_int_t                  rc;
+    ngx_str_t                  text, der;
+    ngx_ocsp_answer_t         *answer;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    answer = ngx_http_ocsp_answer(r, r->pool, r->connection->log);
+    if (answer == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     /* a rewritten URI is there in its decoded form only */
 
     if (ngx_ocsp_uri_strip(&r->unparsed_uri, &clcf->name, &text) != NGX_OK
         && ngx_ocsp_uri_strip(&r->uri, &clcf->name, &text) != NGX_OK)
     {
-        request->error = "the URI is not below the location";
-        return NGX_DECLINED;
+        answer->request.error = "the URI is not below the location";
+        return ngx_http_ocsp_malformed(r, &answer->request);
     }
 
     if (text.len == 0) {
-        return NGX_DONE;
+        return ngx_http_ocsp_greet(r);
     }
 
-    rc = ngx_ocsp_uri_decode(r->pool, &text, 0, der);
+    rc = ngx_http_ocsp_decode(r, &text, &der, answer);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_http_ocsp_malformed(r, &answer->request);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_ocsp_process(r, &der, answer);
+}
+
+
+static ngx_int_t
+ngx_http_ocsp_decode(ngx_http_request_t *r, ngx_str_t *text, ngx_str_t *der,
+    ngx_ocsp_answer_t *answer)
+{
+    ngx_int_t                  rc;
+    const char                *error;
+    ngx_http_ocsp_loc_conf_t  *olcf;
+
+    olcf = ngx_http_get_module_loc_conf(r, ngx_http_ocsp_responder_module);
+
+    if (ngx_ocsp_uri_recall(text, der) == NGX_OK) {
+        return ngx_ocsp_request_decode(r->pool, der, olcf->max_requests,
+                                       &answer->request);
+    }
+
+    rc = ngx_ocsp_uri_decode(r->pool, text, 0, der);
 
     if (rc == NGX_OK) {
         rc = ngx_ocsp_request_decode(r->pool, der, olcf->max_requests,
-                                     request);
+                                     &answer->request);
 
     } else {
-        request->error = "the URI is not base64 of a DER SEQUENCE";
+        answer->request.error = "the URI is not base64 of a DER SEQUENCE";
+    }
+
+    if (rc == NGX_OK) {
+        ngx_ocsp_uri_remember(text, der);
     }
 
     if (rc != NGX_DECLINED) {
         return rc;
     }
 
-    return ngx_http_ocsp_repair(r, &text, der, request);
+    error = answer->request.error;
+
+    rc = ngx_http_ocsp_repair(r, text, der);
+
+    if (rc == NGX_OK) {
+        rc = ngx_ocsp_request_decode(r->pool, der, olcf->max_requests,
+                                     &answer->request);
+    }
+
+    answer->request.error = error;
+
+    return rc;
 }
 
 
@@ -154,8 +213,7 @@ ngx_http_ocsp_get(ngx_http_request_t *r, ngx_str_t *der,
  */
 
 static ngx_int_t
-ngx_http_ocsp_repair(ngx_http_request_t *r, ngx_str_t *text, ngx_str_t *der,
-    ngx_ocsp_request_t *request)
+ngx_http_ocsp_repair(ngx_http_request_t *r, ngx_str_t *text, ngx_str_t *der)
 {
     ngx_int_t                  rc;
     ngx_str_t                  candidate;
@@ -185,7 +243,7 @@ ngx_http_ocsp_repair(ngx_http_request_t *r, ngx_str_t *text, ngx_str_t *der,
         }
 
         if (rc == NGX_DECLINED
-            || ngx_ocsp_answer_signer(olcf->signers, repaired.ids.elts)
+            || ngx_ocsp_answer_signer(olcf->signers, repaired.ids)
                == NULL)
         {
             continue;
@@ -216,28 +274,171 @@ ngx_http_ocsp_greet(ngx_http_request_t *r)
 }
 
 
-static void
+static ngx_int_t
+ngx_http_ocsp_malformed(ngx_http_request_t *r, ngx_ocsp_request_t *request)
+{
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "malformed OCSP request: %s", request->error);
+
+    return ngx_http_ocsp_error(r, NGX_OCSP_MALFORMED_REQUEST);
+}
+
+
+static ngx_ocsp_answer_t *
+ngx_http_ocsp_answer(ngx_http_request_t *r, ngx_pool_t *pool, ngx_log_t *log)
+{
+    ngx_ocsp_answer_t         *answer;
+    ngx_http_ocsp_loc_conf_t  *olcf;
+
+    answer = ngx_palloc(pool, sizeof(ngx_ocsp_answer_t));
+    if (answer == NULL) {
+        return NULL;
+    }
+
+    ngx_ocsp_answer_zero(answer);
+
+    olcf = ngx_http_get_module_loc_conf(r, ngx_http_ocsp_responder_module);
+
+    answer->pool = pool;
+    answer->log = log;
+    answer->signers = olcf->signers;
+    answer->policy = &olcf->policy;
+
+    return answer;
+}
+
+
+static ngx_int_t
+ngx_http_ocsp_process(ngx_http_request_t *r, ngx_str_t *der,
+    ngx_ocsp_answer_t *answer)
+{
+    ngx_ocsp_response_status_e  status;
+
+    status = ngx_http_ocsp_check_signature(r, answer);
+
+    if (status != NGX_OCSP_SUCCESSFUL) {
+        return ngx_http_ocsp_error(r, status);
+    }
+
+    if (!answer->policy->nonce) {
+        ngx_str_null(&answer->request.nonce);
+    }
+
+    if (ngx_ocsp_answer_at_once(answer) != NGX_OK) {
+        return ngx_http_ocsp_start(r, der);
+    }
+
+    if (answer->cache == NGX_OCSP_CACHE_STALE) {
+        ngx_http_ocsp_renew(r, der);
+    }
+
+    return ngx_http_ocsp_send(r, answer);
+}
+
+
+/* RFC 6960, 2.3: sigRequired, or unauthorized if it is not good */
+
+static ngx_ocsp_response_status_e
+ngx_http_ocsp_check_signature(ngx_http_request_t *r, ngx_ocsp_answer_t *answer)
+{
+    ngx_uint_t                  mode;
+    ngx_ocsp_request_signer_t   signer;
+    ngx_http_ocsp_loc_conf_t   *olcf;
+
+    mode = answer->policy->signature;
+
+    if (mode == NGX_OCSP_SIGNATURE_IGNORE) {
+        return NGX_OCSP_SUCCESSFUL;
+    }
+
+    if (answer->request.signature.len == 0) {
+        return (mode == NGX_OCSP_SIGNATURE_REQUIRE) ? NGX_OCSP_SIG_REQUIRED
+                                                    : NGX_OCSP_SUCCESSFUL;
+    }
+
+    olcf = ngx_http_get_module_loc_conf(r, ngx_http_ocsp_responder_module);
+
+    switch (ngx_ocsp_request_verify(&answer->request, &olcf->trust,
+                                    ngx_time(), r->connection->log, &signer))
+    {
+
+    case NGX_OK:
+        if (!ngx_http_ocsp_is_revoked(&signer)) {
+            return NGX_OCSP_SUCCESSFUL;
+        }
+
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "OCSP request signed with a certificate that is revoked "
+                      "or held");
+
+        return NGX_OCSP_UNAUTHORIZED;
+
+    case NGX_DECLINED:
+        return NGX_OCSP_UNAUTHORIZED;
+
+    case NGX_AGAIN:
+        return NGX_OCSP_TRY_LATER;
+
+    default:
+        return NGX_OCSP_INTERNAL_ERROR;
+    }
+}
+
+
+/* as far as the zone knows: nobody is asked for the sake of who asks */
+
+static ngx_uint_t
+ngx_http_ocsp_is_revoked(ngx_ocsp_request_signer_t *signer)
+{
+    time_t                  known_at;
+    ngx_pki_zone_status_t   status;
+
+    return signer->authority != NULL
+           && ngx_pki_store_status_peek(&signer->authority->store,
+                                        &signer->serial, &status, &known_at)
+              == NGX_OK
+           && (status.status == NGX_PKI_STATUS_REVOKED
+               || status.status == NGX_PKI_STATUS_HOLD);
+}
+
+
+static ngx_int_t
 ngx_http_ocsp_start(ngx_http_request_t *r, ngx_str_t *der)
 {
+    ngx_pki_op_t  *op;
+
+    op = ngx_http_pki_op_create(r, NGX_HTTP_OCSP_TIMEOUT,
+                                ngx_http_ocsp_expire);
+    if (op == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_http_ocsp_start_answer(r, op, der, ngx_http_ocsp_answer_handler)
+        != NGX_OK)
+    {
+        ngx_http_pki_op_finalize(op, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        ngx_pki_op_destroy(op);
+    }
+
+    return NGX_DONE;
+}
+
+
+/* decoded again: what is pointed to must not go with the request */
+
+static ngx_int_t
+ngx_http_ocsp_start_answer(ngx_http_request_t *r, ngx_pki_op_t *op,
+    ngx_str_t *der, ngx_ocsp_answer_pt handler)
+{
     ngx_str_t                  copy;
-    ngx_pki_op_t              *op;
     ngx_ocsp_answer_t         *answer;
     ngx_http_ocsp_loc_conf_t  *olcf;
 
     olcf = ngx_http_get_module_loc_conf(r, ngx_http_ocsp_responder_module);
 
-    op = ngx_http_pki_op_create(r, NGX_HTTP_OCSP_TIMEOUT,
-                                ngx_http_ocsp_expire);
-    if (op == NULL) {
-        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        return;
-    }
-
     ngx_pki_op_action(op, "answering an OCSP request");
 
-    answer = ngx_pcalloc(op->pool, sizeof(ngx_ocsp_answer_t));
-
-    /* decoded again: what is pointed to must not go with the request */
+    answer = ngx_http_ocsp_answer(r, op->pool, op->log);
 
     if (answer == NULL
         || ngx_pki_op_copy(op, &copy, der) != NGX_OK
@@ -245,21 +446,19 @@ ngx_http_ocsp_start(ngx_http_request_t *r, ngx_str_t *der)
                                    &answer->request)
            != NGX_OK)
     {
-        ngx_http_pki_op_finalize(op, NGX_HTTP_INTERNAL_SERVER_ERROR);
-        ngx_pki_op_destroy(op);
-        return;
+        return NGX_ERROR;
     }
 
-    if (!olcf->nonce) {
+    if (!olcf->policy.nonce) {
         ngx_str_null(&answer->request.nonce);
     }
 
     answer->op = op;
-    answer->signers = olcf->signers;
-    answer->policy = &olcf->policy;
-    answer->handler = ngx_http_ocsp_answer_handler;
+    answer->handler = handler;
 
     ngx_ocsp_answer_start(answer);
+
+    return NGX_OK;
 }
 
 
@@ -291,140 +490,33 @@ ngx_http_ocsp_answer_handler(ngx_ocsp_answer_t *answer)
 }
 
 
-static ngx_int_t
-ngx_http_ocsp_send(ngx_http_request_t *r, ngx_ocsp_answer_t *answer)
-{
-    ngx_http_ocsp_variables(r, answer);
-
-    if (answer->result != NGX_OCSP_SUCCESSFUL) {
-        return ngx_http_ocsp_error(r, answer->result);
-    }
-
-    if (ngx_http_ocsp_cache_headers(r, answer) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_http_ocsp_headers_identity(r);
-
-    return ngx_http_pki_send(r, NGX_HTTP_OK, &ngx_http_ocsp_type,
-                             &answer->body);
-}
-
-
-/*
- * RFC 5019, 6.2.  Half of what is left of the validity, and a little less for
- * each client, so that they do not all come back at the same time.
- */
-
-static ngx_int_t
-ngx_http_ocsp_cache_headers(ngx_http_request_t *r, ngx_ocsp_answer_t *answer)
-{
-    time_t  left, max_age;
-
-    if (r->method == NGX_HTTP_POST || answer->request.nonce.len != 0) {
-        r->disable_not_modified = 1;
-        return NGX_OK;
-    }
-
-    left = answer->next_update - answer->now;
-    max_age = left / 2;
-    max_age -= ngx_random() % (max_age / 8 + 1);
-
-    return ngx_http_ocsp_headers_cache(r, max_age, answer->next_update,
-                                       answer->this_update, NULL);
-}
-
-
-/* of several certificates the first is shown */
+/* for those who ask next: whoever asked now has the old answer */
 
 static void
-ngx_http_ocsp_variables(ngx_http_request_t *r, ngx_ocsp_answer_t *answer)
+ngx_http_ocsp_renew(ngx_http_request_t *r, ngx_str_t *der)
 {
-    size_t               len;
-    u_char               hex[2 * NGX_HTTP_OCSP_SERIAL_MAX];
-    ngx_str_t            serial;
-    ngx_ocsp_cert_id_t  *id;
-    ngx_http_pki_ctx_t  *ctx;
+    ngx_pki_op_t              *op;
+    ngx_http_core_loc_conf_t  *clcf;
 
-    ctx = ngx_http_pki_get_ctx(r);
-    if (ctx == NULL) {
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    op = ngx_pki_op_create(clcf->error_log);
+    if (op == NULL) {
         return;
     }
 
-    id = answer->request.ids.elts;
-    len = ngx_min(id->serial.len, NGX_HTTP_OCSP_SERIAL_MAX);
+    ngx_pki_op_deadline(op, NGX_HTTP_OCSP_RENEWAL, NULL);
 
-    serial.len = ngx_hex_dump(hex, id->serial.data, len) - hex;
-    serial.data = hex;
-
-    ngx_http_pki_set(r, &ctx->ocsp_serial, &serial);
-
-    /* without memory nobody was found to sign */
-
-    if (answer->signer != NULL) {
-        ngx_http_pki_set(r, &ctx->authority,
-                         &answer->signer->authority->name);
-    }
-
-    ngx_http_pki_set_time(r, &ctx->sign_time, answer->sign_time);
-    ngx_http_pki_set_time(r, &ctx->store_time, answer->store_time);
-
-    if (answer->result == NGX_OCSP_SUCCESSFUL) {
-        ngx_http_ocsp_status_variables(r, ctx, answer->singles);
+    if (ngx_http_ocsp_start_answer(r, op, der, ngx_http_ocsp_renew_handler)
+        != NGX_OK)
+    {
+        ngx_pki_op_destroy(op);
     }
 }
 
-
-/* as clients see it: a hold is a revocation with a reason of its own */
 
 static void
-ngx_http_ocsp_status_variables(ngx_http_request_t *r, ngx_http_pki_ctx_t *ctx,
-    ngx_ocsp_single_t *single)
+ngx_http_ocsp_renew_handler(ngx_ocsp_answer_t *answer)
 {
-    ngx_str_t  *reason;
-
-    switch (single->status) {
-
-    case NGX_PKI_STATUS_GOOD:
-        ngx_str_set(&ctx->ocsp_status, "good");
-        break;
-
-    case NGX_PKI_STATUS_HOLD:
-    case NGX_PKI_STATUS_REVOKED:
-        ngx_str_set(&ctx->ocsp_status, "revoked");
-
-        reason = ngx_pki_reason_name(single->reason);
-
-        if (reason != NULL) {
-            ngx_http_pki_set(r, &ctx->ocsp_reason, reason);
-        }
-
-        break;
-
-    case NGX_PKI_STATUS_UNKNOWN:
-        ngx_str_set(&ctx->ocsp_status, "unknown");
-        break;
-    }
-}
-
-
-/* an error is a response like any other, but nobody may keep it */
-
-static ngx_int_t
-ngx_http_ocsp_error(ngx_http_request_t *r, ngx_ocsp_response_status_e status)
-{
-    ngx_http_pki_ctx_t  *ctx;
-
-    ctx = ngx_http_pki_get_ctx(r);
-
-    if (ctx == NULL || ngx_http_ocsp_headers_no_store(r) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx->ocsp_status = *ngx_ocsp_response_name(status);
-
-    ngx_http_ocsp_headers_identity(r);
-
-    return ngx_http_pki_send(r, NGX_HTTP_OK, &ngx_http_ocsp_type,
-                             ngx_ocsp_response_error(status));
+    ngx_pki_op_destroy(answer->op);
 }

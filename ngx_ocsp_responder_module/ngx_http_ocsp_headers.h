@@ -14,9 +14,9 @@
 
 
 /*
- * Cache-Control with this max-age, Expires, Last-Modified and, if "etag" is
- * not NULL, ETag; the core answers conditional requests then.  NGX_ERROR: no
- * memory.  "etag" is quoted already and stays as long as the request.
+ * Cache-Control with this max-age, Expires, Last-Modified and ETag, which is
+ * quoted already; the core answers conditional requests then.  NGX_ERROR: no
+ * memory.
  */
 ngx_int_t ngx_http_ocsp_headers_cache(ngx_http_request_t *r, time_t max_age,
     time_t expires, time_t modified, ngx_str_t *etag);

@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_pki authors
  *
- * Defaults and what follows from them: one signer and one CRL an authority.
+ * Defaults and what follows from them: policies, one CRL an authority.
  */
 
 
@@ -13,27 +13,15 @@ static void ngx_http_ocsp_inherit(ngx_conf_t *cf,
     ngx_http_ocsp_loc_conf_t *prev, ngx_http_ocsp_loc_conf_t *conf);
 static void ngx_http_ocsp_merge_settings(ngx_http_ocsp_loc_conf_t *prev,
     ngx_http_ocsp_loc_conf_t *conf);
+static void ngx_http_ocsp_merge_policy(ngx_ocsp_policy_t *prev,
+    ngx_ocsp_policy_t *conf);
+static uint32_t ngx_http_ocsp_policy_hash(ngx_ocsp_policy_t *policy);
 static char *ngx_http_ocsp_merge_responder(ngx_conf_t *cf,
     ngx_http_ocsp_loc_conf_t *conf);
-static ngx_ocsp_signer_t *ngx_http_ocsp_merge_signer(ngx_conf_t *cf,
-    ngx_pki_authority_t *a, ngx_ocsp_delegate_spec_t *spec);
-static ngx_int_t ngx_http_ocsp_check_signer(ngx_conf_t *cf,
-    ngx_ocsp_delegate_spec_t *spec);
+static ngx_int_t ngx_http_ocsp_check_backdate(ngx_conf_t *cf,
+    ngx_ocsp_policy_t *policy);
 static char *ngx_http_ocsp_merge_crl(ngx_conf_t *cf,
     ngx_http_ocsp_loc_conf_t *conf);
-
-
-void
-ngx_http_ocsp_default_signer(ngx_ocsp_delegate_spec_t *spec)
-{
-    ngx_str_t  key;
-
-    ngx_str_set(&key, "ec:P-256");
-
-    (void) ngx_pki_key_parse_spec(&key, &spec->key);
-
-    spec->validity = 86400;
-}
 
 
 char *
@@ -82,6 +70,7 @@ ngx_http_ocsp_inherit(ngx_conf_t *cf, ngx_http_ocsp_loc_conf_t *prev,
     }
 
     conf->signers = prev->signers;
+    conf->trust.authorities = prev->trust.authorities;
     conf->crl = prev->crl;
     conf->crl_pem = prev->crl_pem;
     conf->certificate = prev->certificate;
@@ -110,30 +99,15 @@ static void
 ngx_http_ocsp_merge_settings(ngx_http_ocsp_loc_conf_t *prev,
     ngx_http_ocsp_loc_conf_t *conf)
 {
-    if (conf->delegate.validity == NGX_CONF_UNSET) {
-        conf->delegate = prev->delegate;
+    ngx_http_ocsp_merge_signer(prev, conf);
+
+    if (conf->policy.signature == NGX_CONF_UNSET_UINT) {
+        conf->trust.certificates = prev->trust.certificates;
     }
 
-    if (conf->delegate.validity == NGX_CONF_UNSET) {
-        ngx_http_ocsp_default_signer(&conf->delegate);
-    }
+    ngx_http_ocsp_merge_policy(&prev->policy, &conf->policy);
 
-    ngx_conf_merge_sec_value(conf->policy.validity[NGX_PKI_STATUS_GOOD],
-                             prev->policy.validity[NGX_PKI_STATUS_GOOD], 600);
-    ngx_conf_merge_sec_value(conf->policy.validity[NGX_PKI_STATUS_HOLD],
-                             prev->policy.validity[NGX_PKI_STATUS_HOLD], 300);
-    ngx_conf_merge_sec_value(conf->policy.validity[NGX_PKI_STATUS_REVOKED],
-                             prev->policy.validity[NGX_PKI_STATUS_REVOKED],
-                             86400);
-    ngx_conf_merge_sec_value(conf->policy.validity[NGX_PKI_STATUS_UNKNOWN],
-                             prev->policy.validity[NGX_PKI_STATUS_UNKNOWN],
-                             60);
-
-    ngx_conf_merge_uint_value(conf->policy.unknown, prev->policy.unknown,
-                              NGX_OCSP_UNKNOWN_DEFAULT);
-    ngx_conf_merge_uint_value(conf->policy.on_error, prev->policy.on_error,
-                              NGX_OCSP_ON_ERROR_STALE);
-    ngx_conf_merge_value(conf->nonce, prev->nonce, 1);
+    ngx_conf_merge_value(conf->error_status, prev->error_status, 0);
     ngx_conf_merge_value(conf->max_requests, prev->max_requests, 10);
 
     ngx_conf_merge_sec_value(conf->crl_spec.overlap, prev->crl_spec.overlap,
@@ -145,17 +119,77 @@ ngx_http_ocsp_merge_settings(ngx_http_ocsp_loc_conf_t *prev,
 }
 
 
+static void
+ngx_http_ocsp_merge_policy(ngx_ocsp_policy_t *prev, ngx_ocsp_policy_t *conf)
+{
+    ngx_conf_merge_sec_value(conf->validity[NGX_PKI_STATUS_GOOD],
+                             prev->validity[NGX_PKI_STATUS_GOOD], 600);
+    ngx_conf_merge_sec_value(conf->validity[NGX_PKI_STATUS_HOLD],
+                             prev->validity[NGX_PKI_STATUS_HOLD], 300);
+    ngx_conf_merge_sec_value(conf->validity[NGX_PKI_STATUS_REVOKED],
+                             prev->validity[NGX_PKI_STATUS_REVOKED], 86400);
+    ngx_conf_merge_sec_value(conf->validity[NGX_PKI_STATUS_UNKNOWN],
+                             prev->validity[NGX_PKI_STATUS_UNKNOWN], 60);
+
+    ngx_conf_merge_sec_value(conf->backdate, prev->backdate, 0);
+    ngx_conf_merge_sec_value(conf->retention, prev->retention, 0);
+    ngx_conf_merge_sec_value(conf->compromised, prev->compromised, 0);
+
+    ngx_conf_merge_uint_value(conf->unknown, prev->unknown,
+                              NGX_OCSP_UNKNOWN_DEFAULT);
+    ngx_conf_merge_uint_value(conf->on_error, prev->on_error,
+                              NGX_OCSP_ON_ERROR_STALE);
+    ngx_conf_merge_uint_value(conf->by_name, prev->by_name, 0);
+    ngx_conf_merge_uint_value(conf->signature, prev->signature,
+                              NGX_OCSP_SIGNATURE_IGNORE);
+
+    ngx_conf_merge_value(conf->nonce, prev->nonce, 1);
+    ngx_conf_merge_value(conf->cache, prev->cache, 1);
+
+    conf->hash = ngx_http_ocsp_policy_hash(conf);
+}
+
+
+/* of all that an answer which is kept says otherwise by another policy */
+
+static uint32_t
+ngx_http_ocsp_policy_hash(ngx_ocsp_policy_t *policy)
+{
+    time_t      fields[NGX_OCSP_STATUSES + 4];
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_OCSP_STATUSES; i++) {
+        fields[i] = policy->validity[i];
+    }
+
+    fields[i++] = policy->backdate;
+    fields[i++] = policy->retention;
+    fields[i++] = policy->compromised;
+    fields[i] = (time_t) policy->by_name;
+
+    return ngx_murmur_hash2((u_char *) fields, sizeof(fields));
+}
+
+
 static char *
 ngx_http_ocsp_merge_responder(ngx_conf_t *cf, ngx_http_ocsp_loc_conf_t *conf)
 {
     ngx_str_t             *name;
     ngx_uint_t             i;
     ngx_ocsp_signer_t    **signer;
-    ngx_pki_authority_t   *a;
+    ngx_pki_authority_t   *a, **trusted;
+
+    if (ngx_http_ocsp_check_backdate(cf, &conf->policy) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     conf->signers = ngx_array_create(cf->pool, conf->authorities->nelts,
                                      sizeof(ngx_ocsp_signer_t *));
-    if (conf->signers == NULL) {
+    conf->trust.authorities = ngx_array_create(cf->pool,
+                                               conf->authorities->nelts,
+                                               sizeof(ngx_pki_authority_t *));
+
+    if (conf->signers == NULL || conf->trust.authorities == NULL) {
         return NGX_CONF_ERROR;
     }
 
@@ -169,11 +203,15 @@ ngx_http_ocsp_merge_responder(ngx_conf_t *cf, ngx_http_ocsp_loc_conf_t *conf)
         }
 
         signer = ngx_array_push(conf->signers);
-        if (signer == NULL) {
+        trusted = ngx_array_push(conf->trust.authorities);
+
+        if (signer == NULL || trusted == NULL) {
             return NGX_CONF_ERROR;
         }
 
-        *signer = ngx_http_ocsp_merge_signer(cf, a, &conf->delegate);
+        *trusted = a;
+
+        *signer = ngx_http_ocsp_add_signer(cf, conf, a);
         if (*signer == NULL) {
             return NGX_CONF_ERROR;
         }
@@ -183,85 +221,23 @@ ngx_http_ocsp_merge_responder(ngx_conf_t *cf, ngx_http_ocsp_loc_conf_t *conf)
 }
 
 
-/* one an authority, however many locations answer for it */
-
-static ngx_ocsp_signer_t *
-ngx_http_ocsp_merge_signer(ngx_conf_t *cf, ngx_pki_authority_t *a,
-    ngx_ocsp_delegate_spec_t *spec)
-{
-    ngx_uint_t                   i;
-    ngx_ocsp_signer_t           *signer, **s;
-    ngx_http_ocsp_main_conf_t   *omcf;
-
-    omcf = ngx_http_conf_get_module_main_conf(cf,
-                                              ngx_http_ocsp_responder_module);
-    s = omcf->signers.elts;
-
-    for (i = 0; i < omcf->signers.nelts; i++) {
-
-        if (s[i]->authority != a) {
-            continue;
-        }
-
-        if (s[i]->spec.key.type != spec->key.type
-            || s[i]->spec.key.bits != spec->key.bits
-            || s[i]->spec.validity != spec->validity)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "locations with \"ocsp_responder %V\" have "
-                               "different \"ocsp_signer\", an authority has "
-                               "one", &a->name);
-            return NULL;
-        }
-
-        return s[i];
-    }
-
-    if (ngx_http_ocsp_check_signer(cf, spec) != NGX_OK) {
-        return NULL;
-    }
-
-    signer = ngx_pcalloc(cf->pool, sizeof(ngx_ocsp_signer_t));
-    s = ngx_array_push(&omcf->signers);
-
-    if (signer == NULL || s == NULL) {
-        return NULL;
-    }
-
-    signer->authority = a;
-    signer->spec = *spec;
-
-    *s = signer;
-
-    return signer;
-}
-
-
-/* finding the primes of an RSA key would stop a worker for a while */
-
 static ngx_int_t
-ngx_http_ocsp_check_signer(ngx_conf_t *cf, ngx_ocsp_delegate_spec_t *spec)
+ngx_http_ocsp_check_backdate(ngx_conf_t *cf, ngx_ocsp_policy_t *policy)
 {
-#if (NGX_THREADS)
-    ngx_http_pki_main_conf_t  *pmcf;
+    ngx_uint_t  i;
 
-    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_pki_module);
+    for (i = 0; i < NGX_OCSP_STATUSES; i++) {
 
-    if (pmcf->thread_pool != NULL) {
-        return NGX_OK;
+        if (policy->backdate > policy->validity[i]) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"backdate\" of \"ocsp_validity\" is %T "
+                               "seconds, more than a validity of %T seconds",
+                               policy->backdate, policy->validity[i]);
+            return NGX_ERROR;
+        }
     }
-#endif
 
-    if (spec->key.type != NGX_PKI_KEY_RSA) {
-        return NGX_OK;
-    }
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "\"ocsp_signer auto key=rsa:%ui\" makes its keys in a "
-                       "thread pool: configure \"pki_thread_pool\", or use an "
-                       "EC key", spec->key.bits);
-
-    return NGX_ERROR;
+    return NGX_OK;
 }
 
 

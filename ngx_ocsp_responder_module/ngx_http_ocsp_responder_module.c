@@ -52,7 +52,49 @@ static ngx_command_t  ngx_http_ocsp_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
       ngx_conf_set_flag_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_ocsp_loc_conf_t, nonce),
+      offsetof(ngx_http_ocsp_loc_conf_t, policy.nonce),
+      NULL },
+
+    { ngx_string("ocsp_cache"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ocsp_loc_conf_t, policy.cache),
+      NULL },
+
+    { ngx_string("ocsp_retention"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ocsp_retention,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ocsp_request_signature"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_http_ocsp_request_signature,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ocsp_responder_id"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ocsp_responder_id,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("ocsp_error_status"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_ocsp_loc_conf_t, error_status),
+      NULL },
+
+    { ngx_string("ocsp_compromised"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_ocsp_compromised,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("ocsp_max_requests"),
@@ -171,7 +213,9 @@ ngx_http_ocsp_create_loc_conf(ngx_conf_t *cf)
      *
      *     olcf->authorities = NULL;
      *     olcf->signers = NULL;
-     *     olcf->delegate.key = { 0 };
+     *     olcf->signer = { 0 };
+     *     olcf->policy.hash = 0;
+     *     olcf->trust = { NULL, NULL };
      *     olcf->crl_authority = { 0, NULL };
      *     olcf->crl = NULL;
      *     olcf->crl_pem = 0;
@@ -185,10 +229,17 @@ ngx_http_ocsp_create_loc_conf(ngx_conf_t *cf)
         olcf->policy.validity[i] = NGX_CONF_UNSET;
     }
 
-    olcf->delegate.validity = NGX_CONF_UNSET;
+    olcf->signer.mode = NGX_CONF_UNSET_UINT;
     olcf->policy.unknown = NGX_CONF_UNSET_UINT;
     olcf->policy.on_error = NGX_CONF_UNSET_UINT;
-    olcf->nonce = NGX_CONF_UNSET;
+    olcf->policy.nonce = NGX_CONF_UNSET;
+    olcf->policy.cache = NGX_CONF_UNSET;
+    olcf->policy.backdate = NGX_CONF_UNSET;
+    olcf->policy.retention = NGX_CONF_UNSET;
+    olcf->policy.compromised = NGX_CONF_UNSET;
+    olcf->policy.by_name = NGX_CONF_UNSET_UINT;
+    olcf->policy.signature = NGX_CONF_UNSET_UINT;
+    olcf->error_status = NGX_CONF_UNSET;
     olcf->max_requests = NGX_CONF_UNSET;
 
     olcf->crl_spec.validity = NGX_CONF_UNSET;
@@ -216,7 +267,9 @@ ngx_http_ocsp_init_process(ngx_cycle_t *cycle)
     signer = omcf->signers.elts;
 
     for (i = 0; i < omcf->signers.nelts; i++) {
-        ngx_ocsp_signer_start(signer[i], cycle->log);
+        if (ngx_ocsp_signer_start(signer[i], cycle->log) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     crl = omcf->crls.elts;

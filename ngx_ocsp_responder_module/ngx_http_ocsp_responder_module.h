@@ -12,6 +12,7 @@
 
 #include "ngx_http_pki_module.h"
 #include "ngx_ocsp_answer.h"
+#include "ngx_ocsp_trust.h"
 #include "ngx_crl_builder.h"
 #include "ngx_crl_cache.h"
 
@@ -39,9 +40,10 @@ typedef struct {
     /* "ocsp_responder": NULL if it is not here */
     ngx_array_t               *authorities;  /* of ngx_str_t, names */
     ngx_array_t               *signers;      /* of ngx_ocsp_signer_t * */
-    ngx_ocsp_delegate_spec_t   delegate;
+    ngx_ocsp_signer_spec_t     signer;
     ngx_ocsp_policy_t          policy;
-    ngx_flag_t                 nonce;
+    ngx_ocsp_trust_t           trust;        /* of signed requests */
+    ngx_flag_t                 error_status;
     ngx_int_t                  max_requests;
 
     /* "crl": empty if it is not here */

@@ -5,6 +5,7 @@
 
 
 #include "ngx_ocsp_delegate.h"
+#include "ngx_ocsp_certify.h"
 #include "ngx_ocsp_oid.h"
 #include "ngx_pki_der.h"
 
@@ -12,7 +13,6 @@
 #include <openssl/rsa.h>
 
 
-#define NGX_OCSP_DELEGATE_POOL_SIZE  4096
 #define NGX_OCSP_DELEGATE_BACKDATE   3600
 
 /* of a commonName (RFC 5280, appendix A.1: ub-common-name) */
@@ -42,10 +42,13 @@ static ngx_int_t ngx_ocsp_delegate_extensions(ngx_pool_t *pool,
     ngx_pki_template_t *t);
 static void ngx_ocsp_delegate_header(ngx_ocsp_delegate_header_t *h,
     ngx_pki_authority_t *a, ngx_ocsp_delegate_spec_t *spec);
-static ngx_int_t ngx_ocsp_delegate_open(ngx_ocsp_delegate_t *d,
+static ngx_int_t ngx_ocsp_delegate_open(ngx_ocsp_responder_t *r,
     ngx_pki_authority_t *a, ngx_ocsp_delegate_spec_t *spec, ngx_str_t *blob);
-static ngx_int_t ngx_ocsp_delegate_key(ngx_ocsp_delegate_t *d,
-    ngx_pki_authority_t *a, ngx_str_t *octets);
+static time_t ngx_ocsp_delegate_renew_at(ngx_pki_authority_t *a,
+    time_t issued_at, time_t not_after);
+static ngx_int_t ngx_ocsp_delegate_certify(ngx_ocsp_responder_t *r,
+    ngx_pki_authority_t *a, ngx_str_t *octets, ngx_str_t *certificate);
+static EVP_PKEY *ngx_ocsp_delegate_private_key(ngx_str_t *octets, X509 *x509);
 
 
 EVP_PKEY *
@@ -136,50 +139,20 @@ ngx_ocsp_delegate_pack(ngx_pool_t *pool, ngx_pki_authority_t *a,
 }
 
 
-ngx_ocsp_delegate_t *
+ngx_ocsp_responder_t *
 ngx_ocsp_delegate_unpack(ngx_pki_authority_t *a,
     ngx_ocsp_delegate_spec_t *spec, ngx_str_t *blob, ngx_log_t *log)
 {
-    ngx_pool_t           *pool;
-    ngx_ocsp_delegate_t  *d;
+    ngx_ocsp_responder_t  *r;
 
-    pool = ngx_create_pool(NGX_OCSP_DELEGATE_POOL_SIZE, log);
-    if (pool == NULL) {
+    r = ngx_ocsp_certify_create(log);
+
+    if (r != NULL && ngx_ocsp_delegate_open(r, a, spec, blob) != NGX_OK) {
+        ngx_destroy_pool(r->pool);
         return NULL;
     }
 
-    d = ngx_pcalloc(pool, sizeof(ngx_ocsp_delegate_t));
-
-    if (d == NULL) {
-        ngx_destroy_pool(pool);
-        return NULL;
-    }
-
-    d->pool = pool;
-    d->count = 1;
-
-    if (ngx_ocsp_delegate_open(d, a, spec, blob) != NGX_OK) {
-        ngx_destroy_pool(pool);
-        return NULL;
-    }
-
-    return d;
-}
-
-
-void
-ngx_ocsp_delegate_retain(ngx_ocsp_delegate_t *delegate)
-{
-    delegate->count++;
-}
-
-
-void
-ngx_ocsp_delegate_release(ngx_ocsp_delegate_t *delegate)
-{
-    if (--delegate->count == 0) {
-        ngx_destroy_pool(delegate->pool);
-    }
+    return r;
 }
 
 
@@ -337,7 +310,7 @@ ngx_ocsp_delegate_header(ngx_ocsp_delegate_header_t *h,
 
 
 static ngx_int_t
-ngx_ocsp_delegate_open(ngx_ocsp_delegate_t *d, ngx_pki_authority_t *a,
+ngx_ocsp_delegate_open(ngx_ocsp_responder_t *r, ngx_pki_authority_t *a,
     ngx_ocsp_delegate_spec_t *spec, ngx_str_t *blob)
 {
     ngx_str_t                    header, certificate, key;
@@ -367,62 +340,95 @@ ngx_ocsp_delegate_open(ngx_ocsp_delegate_t *d, ngx_pki_authority_t *a,
         return NGX_DECLINED;
     }
 
-    d->not_before = h.not_before;
-    d->not_after = h.not_after;
-    d->renew_at = h.issued_at + (h.not_after - h.issued_at) / 2;
+    r->not_before = h.not_before;
+    r->not_after = h.not_after;
+    r->renew_at = ngx_ocsp_delegate_renew_at(a, h.issued_at, h.not_after);
 
-    d->certificate.len = certificate.len;
-    d->certificate.data = ngx_pnalloc(d->pool, certificate.len);
-    if (d->certificate.data == NULL) {
-        return NGX_ERROR;
+    return ngx_ocsp_delegate_certify(r, a, &key, &certificate);
+}
+
+
+/*
+ * At half life; if a vault could take all the rest for its answer and for that
+ * to a second try, sooner, but not before a third.
+ */
+
+static time_t
+ngx_ocsp_delegate_renew_at(ngx_pki_authority_t *a, time_t issued_at,
+    time_t not_after)
+{
+    time_t  life, age;
+
+    life = not_after - issued_at;
+    age = life / 2;
+
+    if (a->vault != NULL) {
+        age = ngx_min(age, life - (time_t) (2 * a->vault->conf->budget / 1000));
+        age = ngx_max(age, life / 3);
     }
 
-    ngx_memcpy(d->certificate.data, certificate.data, certificate.len);
-
-    return ngx_ocsp_delegate_key(d, a, &key);
+    return issued_at + age;
 }
 
 
 static ngx_int_t
-ngx_ocsp_delegate_key(ngx_ocsp_delegate_t *d, ngx_pki_authority_t *a,
-    ngx_str_t *octets)
+ngx_ocsp_delegate_certify(ngx_ocsp_responder_t *r, ngx_pki_authority_t *a,
+    ngx_str_t *octets, ngx_str_t *certificate)
 {
-    int             ok;
     X509           *x509;
     EVP_PKEY       *pkey;
-    unsigned int    len;
+    ngx_int_t       rc;
+    ngx_str_t       der;
     const u_char   *p;
+    ngx_pki_key_t  *key;
+
+    der.len = certificate->len;
+    der.data = ngx_pnalloc(r->pool, der.len);
+    if (der.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(der.data, certificate->data, der.len);
+
+    p = der.data;
+    x509 = d2i_X509(NULL, &p, der.len);
+
+    if (x509 == NULL) {
+        ERR_clear_error();
+        return NGX_ERROR;
+    }
+
+    rc = NGX_ERROR;
+    pkey = ngx_ocsp_delegate_private_key(octets, x509);
+
+    if (pkey != NULL) {
+        key = ngx_pki_key_memory(r->pool, pkey, &a->name);
+
+        if (key != NULL) {
+            rc = ngx_ocsp_certify(r, key, x509, &der);
+        }
+    }
+
+    X509_free(x509);
+
+    return rc;
+}
+
+
+static EVP_PKEY *
+ngx_ocsp_delegate_private_key(ngx_str_t *octets, X509 *x509)
+{
+    EVP_PKEY      *pkey;
+    const u_char  *p;
 
     p = octets->data;
     pkey = d2i_AutoPrivateKey(NULL, &p, octets->len);
 
-    if (pkey == NULL) {
-        ERR_clear_error();
-        return NGX_ERROR;
-    }
-
-    p = d->certificate.data;
-    x509 = d2i_X509(NULL, &p, d->certificate.len);
-
-    ok = (x509 != NULL
-          && X509_check_private_key(x509, pkey) == 1
-          && X509_pubkey_digest(x509, EVP_sha1(), d->key_hash, &len) == 1);
-
-    X509_free(x509);
-
-    if (!ok) {
+    if (pkey == NULL || X509_check_private_key(x509, pkey) != 1) {
         EVP_PKEY_free(pkey);
         ERR_clear_error();
-        return NGX_ERROR;
+        return NULL;
     }
 
-    d->key = ngx_pki_key_memory(d->pool, pkey, &a->name);
-    if (d->key == NULL) {
-        return NGX_ERROR;
-    }
-
-    d->md = ngx_pki_key_curve_md(&d->key->spec);
-    d->algorithm = ngx_pki_key_algorithm(d->key->spec.type, d->md, 0);
-
-    return (d->algorithm == NULL) ? NGX_ERROR : NGX_OK;
+    return pkey;
 }

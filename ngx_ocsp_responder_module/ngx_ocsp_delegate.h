@@ -15,7 +15,7 @@
 #include "ngx_pki_key.h"
 #include "ngx_pki_authority.h"
 #include "ngx_pki_profile.h"
-#include "ngx_ocsp_response.h"
+#include "ngx_ocsp_responder.h"
 
 
 /* what a delegate is made by: one that was made otherwise is not used */
@@ -24,24 +24,6 @@ typedef struct {
     ngx_pki_key_spec_t         key;
     time_t                     validity;
 } ngx_ocsp_delegate_spec_t;
-
-
-/* immutable, in a pool of its own, which the last release frees */
-
-typedef struct {
-    ngx_pool_t                *pool;
-    ngx_uint_t                 count;
-
-    ngx_pki_key_t             *key;
-    const EVP_MD              *md;
-    ngx_str_t                 *algorithm;    /* AlgorithmIdentifier */
-    ngx_str_t                  certificate;
-    u_char                     key_hash[NGX_OCSP_KEY_HASH_LEN];
-
-    time_t                     not_before;
-    time_t                     not_after;
-    time_t                     renew_at;     /* at half life */
-} ngx_ocsp_delegate_t;
 
 
 /* Makes a private key; RSA takes a while.  NULL if OpenSSL fails. */
@@ -63,14 +45,8 @@ ngx_int_t ngx_ocsp_delegate_pack(ngx_pool_t *pool, ngx_pki_authority_t *a,
  * Unpacks a blob; the caller holds one reference.  NULL: it belongs to another
  * certificate of the authority, was made by other settings, or no memory.
  */
-ngx_ocsp_delegate_t *ngx_ocsp_delegate_unpack(ngx_pki_authority_t *a,
+ngx_ocsp_responder_t *ngx_ocsp_delegate_unpack(ngx_pki_authority_t *a,
     ngx_ocsp_delegate_spec_t *spec, ngx_str_t *blob, ngx_log_t *log);
-
-#define ngx_ocsp_delegate_usable(d, now)                                     \
-    ((d)->not_before <= (now) && (now) < (d)->not_after)
-
-void ngx_ocsp_delegate_retain(ngx_ocsp_delegate_t *delegate);
-void ngx_ocsp_delegate_release(ngx_ocsp_delegate_t *delegate);
 
 
 #endif /* _NGX_OCSP_DELEGATE_H_INCLUDED_ */

@@ -9,20 +9,29 @@
 #include "ngx_pki_der.h"
 
 
-#define NGX_OCSP_REQUEST_EXTENSIONS  32
+#define NGX_OCSP_REQUEST_EXTENSIONS    32
+#define NGX_OCSP_REQUEST_PREFERRED     16
+#define NGX_OCSP_REQUEST_CERTIFICATES  10
+#define NGX_OCSP_REQUEST_CHAIN_LEN     16384
 
 
 static ngx_int_t ngx_ocsp_request_tbs(ngx_pool_t *pool, ngx_pki_der_t *tbs,
     ngx_uint_t max, ngx_ocsp_request_t *req);
 static ngx_int_t ngx_ocsp_request_version(ngx_pki_der_t *tbs,
     ngx_ocsp_request_t *req);
+static ngx_int_t ngx_ocsp_request_requestor(ngx_pki_der_t *tbs,
+    ngx_ocsp_request_t *req);
 static ngx_int_t ngx_ocsp_request_list(ngx_pool_t *pool, ngx_pki_der_t *list,
     ngx_uint_t max, ngx_ocsp_request_t *req);
+static ngx_int_t ngx_ocsp_request_several(ngx_pool_t *pool,
+    ngx_pki_der_t *list, ngx_uint_t max, ngx_ocsp_request_t *req);
 static ngx_int_t ngx_ocsp_request_single(ngx_pki_der_t *list,
     ngx_ocsp_cert_id_t *id, ngx_ocsp_request_t *req);
-static ngx_int_t ngx_ocsp_request_cert_id(ngx_ocsp_cert_id_t *id,
-    ngx_ocsp_request_t *req);
-static ngx_uint_t ngx_ocsp_request_hash(ngx_str_t *oid, ngx_str_t *params);
+static ngx_int_t ngx_ocsp_request_cert_id(ngx_pki_der_t *single,
+    ngx_ocsp_cert_id_t *id, ngx_ocsp_request_t *req);
+static ngx_int_t ngx_ocsp_request_algorithm(ngx_pki_der_t *in,
+    ngx_ocsp_cert_id_t *id);
+static ngx_uint_t ngx_ocsp_request_hash(ngx_str_t *oid);
 static ngx_int_t ngx_ocsp_request_extensions(ngx_pki_der_t *der,
     ngx_uint_t tag, ngx_uint_t single, ngx_ocsp_request_t *req);
 static ngx_int_t ngx_ocsp_request_extension(ngx_pki_der_t *list,
@@ -31,6 +40,15 @@ static ngx_int_t ngx_ocsp_request_nonce(ngx_str_t *value,
     ngx_ocsp_request_t *req);
 static ngx_int_t ngx_ocsp_request_acceptable(ngx_str_t *value,
     ngx_ocsp_request_t *req);
+static ngx_int_t ngx_ocsp_request_preferred(ngx_str_t *value,
+    ngx_ocsp_request_t *req);
+static ngx_int_t ngx_ocsp_request_signature(ngx_pki_der_t *outer,
+    ngx_ocsp_request_t *req);
+static ngx_int_t ngx_ocsp_request_certificates(ngx_pki_der_t *signature);
+static ngx_inline ngx_int_t ngx_ocsp_request_get(ngx_pki_der_t *der,
+    ngx_uint_t tag, ngx_str_t *content);
+static ngx_inline ngx_int_t ngx_ocsp_request_enter(ngx_pki_der_t *der,
+    ngx_uint_t tag, ngx_pki_der_t *inner);
 static ngx_int_t ngx_ocsp_request_malformed(ngx_ocsp_request_t *req,
     const char *error);
 
@@ -40,13 +58,17 @@ ngx_ocsp_request_decode(ngx_pool_t *pool, ngx_str_t *der, ngx_uint_t max,
     ngx_ocsp_request_t *req)
 {
     ngx_int_t      rc;
-    ngx_pki_der_t  in, outer, tbs, signature;
+    ngx_pki_der_t  in, outer, tbs;
 
     ngx_memzero(req, sizeof(ngx_ocsp_request_t));
 
+    if (ngx_ocsp_request_decode_plain(der, req) == NGX_OK) {
+        return NGX_OK;
+    }
+
     ngx_pki_der_init(&in, der);
 
-    if (ngx_pki_der_enter(&in, NGX_PKI_DER_SEQUENCE, &outer) != NGX_OK) {
+    if (ngx_ocsp_request_enter(&in, NGX_PKI_DER_SEQUENCE, &outer) != NGX_OK) {
         return ngx_ocsp_request_malformed(req, "it is not a SEQUENCE in DER");
     }
 
@@ -54,21 +76,21 @@ ngx_ocsp_request_decode(ngx_pool_t *pool, ngx_str_t *der, ngx_uint_t max,
         return ngx_ocsp_request_malformed(req, "octets follow it");
     }
 
-    if (ngx_pki_der_enter(&outer, NGX_PKI_DER_SEQUENCE, &tbs) != NGX_OK) {
+    req->tbs.data = outer.pos;
+
+    if (ngx_ocsp_request_enter(&outer, NGX_PKI_DER_SEQUENCE, &tbs) != NGX_OK) {
         return ngx_ocsp_request_malformed(req, "no tbsRequest");
     }
 
+    req->tbs.len = outer.pos - req->tbs.data;
+
     rc = ngx_ocsp_request_tbs(pool, &tbs, max, req);
-    if (rc != NGX_OK) {
+
+    if (rc != NGX_OK || ngx_pki_der_end(&outer)) {
         return rc;
     }
 
-    /* optionalSignature: whoever asks gets an answer, signed or not */
-
-    if (!ngx_pki_der_end(&outer)
-        && ngx_pki_der_enter(&outer, ngx_pki_der_explicit(0), &signature)
-           != NGX_OK)
-    {
+    if (ngx_ocsp_request_signature(&outer, req) != NGX_OK) {
         return ngx_ocsp_request_malformed(req, "bad optionalSignature");
     }
 
@@ -93,11 +115,12 @@ ngx_ocsp_request_tbs(ngx_pool_t *pool, ngx_pki_der_t *tbs, ngx_uint_t max,
         return rc;
     }
 
-    if (ngx_pki_der_skip_optional(tbs, ngx_pki_der_explicit(1)) != NGX_OK) {
-        return ngx_ocsp_request_malformed(req, "bad requestorName");
+    rc = ngx_ocsp_request_requestor(tbs, req);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    if (ngx_pki_der_enter(tbs, NGX_PKI_DER_SEQUENCE, &list) != NGX_OK) {
+    if (ngx_ocsp_request_enter(tbs, NGX_PKI_DER_SEQUENCE, &list) != NGX_OK) {
         return ngx_ocsp_request_malformed(req, "no requestList");
     }
 
@@ -132,7 +155,7 @@ ngx_ocsp_request_version(ngx_pki_der_t *tbs, ngx_ocsp_request_t *req)
         return NGX_OK;
     }
 
-    if (ngx_pki_der_enter(tbs, ngx_pki_der_explicit(0), &inner) != NGX_OK
+    if (ngx_ocsp_request_enter(tbs, ngx_pki_der_explicit(0), &inner) != NGX_OK
         || ngx_pki_der_get_uint(&inner, &version) != NGX_OK
         || !ngx_pki_der_end(&inner)
         || version != 0)
@@ -145,34 +168,88 @@ ngx_ocsp_request_version(ngx_pki_der_t *tbs, ngx_ocsp_request_t *req)
 
 
 static ngx_int_t
+ngx_ocsp_request_requestor(ngx_pki_der_t *tbs, ngx_ocsp_request_t *req)
+{
+    ngx_str_t      content;
+    ngx_uint_t     tag;
+    ngx_pki_der_t  inner;
+
+    if (ngx_pki_der_peek(tbs) != ngx_pki_der_explicit(1)) {
+        return NGX_OK;
+    }
+
+    if (ngx_ocsp_request_enter(tbs, ngx_pki_der_explicit(1), &inner) != NGX_OK
+        || ngx_pki_der_any(&inner, &tag, &content, &req->requestor) != NGX_OK
+        || !ngx_pki_der_end(&inner)
+        || (tag & 0xc0) != 0x80)
+    {
+        return ngx_ocsp_request_malformed(req, "bad requestorName");
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
 ngx_ocsp_request_list(ngx_pool_t *pool, ngx_pki_der_t *list, ngx_uint_t max,
     ngx_ocsp_request_t *req)
 {
-    ngx_int_t            rc;
-    ngx_ocsp_cert_id_t  *id;
+    ngx_int_t  rc;
 
     if (ngx_pki_der_end(list)) {
         return ngx_ocsp_request_malformed(req, "requestList is empty");
     }
 
-    if (ngx_array_init(&req->ids, pool, 1, sizeof(ngx_ocsp_cert_id_t))
-        != NGX_OK)
-    {
-        return NGX_ERROR;
+    rc = ngx_ocsp_request_single(list, &req->first, req);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    while (!ngx_pki_der_end(list)) {
+    req->ids = &req->first;
+    req->n = 1;
 
-        if (req->ids.nelts == max) {
+    if (ngx_pki_der_end(list)) {
+        return NGX_OK;
+    }
+
+    return ngx_ocsp_request_several(pool, list, max, req);
+}
+
+
+static ngx_int_t
+ngx_ocsp_request_several(ngx_pool_t *pool, ngx_pki_der_t *list, ngx_uint_t max,
+    ngx_ocsp_request_t *req)
+{
+    ngx_int_t      rc;
+    ngx_str_t      content;
+    ngx_uint_t     n;
+    ngx_pki_der_t  rest;
+
+    rest = *list;
+
+    for (n = 1; !ngx_pki_der_end(&rest); n++) {
+
+        if (n == max) {
             return ngx_ocsp_request_malformed(req, "too many CertIDs");
         }
 
-        id = ngx_array_push(&req->ids);
-        if (id == NULL) {
-            return NGX_ERROR;
+        if (ngx_ocsp_request_get(&rest, NGX_PKI_DER_SEQUENCE, &content)
+            != NGX_OK)
+        {
+            return ngx_ocsp_request_malformed(req, "bad Request");
         }
+    }
 
-        rc = ngx_ocsp_request_single(list, id, req);
+    req->ids = ngx_pcalloc(pool, n * sizeof(ngx_ocsp_cert_id_t));
+    if (req->ids == NULL) {
+        return NGX_ERROR;
+    }
+
+    req->ids[0] = req->first;
+
+    while (req->n < n) {
+
+        rc = ngx_ocsp_request_single(list, &req->ids[req->n++], req);
         if (rc != NGX_OK) {
             return rc;
         }
@@ -189,14 +266,12 @@ ngx_ocsp_request_single(ngx_pki_der_t *list, ngx_ocsp_cert_id_t *id,
     ngx_int_t      rc;
     ngx_pki_der_t  single;
 
-    if (ngx_pki_der_enter(list, NGX_PKI_DER_SEQUENCE, &single) != NGX_OK
-        || ngx_pki_der_get_whole(&single, NGX_PKI_DER_SEQUENCE, &id->whole)
-           != NGX_OK)
+    if (ngx_ocsp_request_enter(list, NGX_PKI_DER_SEQUENCE, &single) != NGX_OK)
     {
         return ngx_ocsp_request_malformed(req, "bad Request");
     }
 
-    rc = ngx_ocsp_request_cert_id(id, req);
+    rc = ngx_ocsp_request_cert_id(&single, id, req);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -215,27 +290,28 @@ ngx_ocsp_request_single(ngx_pki_der_t *list, ngx_ocsp_cert_id_t *id,
 
 
 static ngx_int_t
-ngx_ocsp_request_cert_id(ngx_ocsp_cert_id_t *id, ngx_ocsp_request_t *req)
+ngx_ocsp_request_cert_id(ngx_pki_der_t *single, ngx_ocsp_cert_id_t *id,
+    ngx_ocsp_request_t *req)
 {
-    ngx_str_t      oid, params;
-    ngx_pki_der_t  whole, in;
+    ngx_pki_der_t  in;
 
-    ngx_pki_der_init(&whole, &id->whole);
+    id->whole.data = single->pos;
 
-    if (ngx_pki_der_enter(&whole, NGX_PKI_DER_SEQUENCE, &in) != NGX_OK
-        || ngx_pki_der_get_algorithm(&in, &oid, &params) != NGX_OK
-        || ngx_pki_der_get(&in, NGX_PKI_DER_OCTET_STRING, &id->name_hash)
+    if (ngx_ocsp_request_enter(single, NGX_PKI_DER_SEQUENCE, &in) != NGX_OK
+        || ngx_ocsp_request_algorithm(&in, id) != NGX_OK
+        || ngx_ocsp_request_get(&in, NGX_PKI_DER_OCTET_STRING, &id->name_hash)
            != NGX_OK
-        || ngx_pki_der_get(&in, NGX_PKI_DER_OCTET_STRING, &id->key_hash)
+        || ngx_ocsp_request_get(&in, NGX_PKI_DER_OCTET_STRING, &id->key_hash)
            != NGX_OK
-        || ngx_pki_der_get(&in, NGX_PKI_DER_INTEGER, &id->serial) != NGX_OK
+        || ngx_ocsp_request_get(&in, NGX_PKI_DER_INTEGER, &id->serial)
+           != NGX_OK
         || !ngx_pki_der_end(&in)
         || id->serial.len == 0)
     {
         return ngx_ocsp_request_malformed(req, "bad CertID");
     }
 
-    id->hash = ngx_ocsp_request_hash(&oid, &params);
+    id->whole.len = single->pos - id->whole.data;
 
     return NGX_OK;
 }
@@ -243,13 +319,43 @@ ngx_ocsp_request_cert_id(ngx_ocsp_cert_id_t *id, ngx_ocsp_request_t *req)
 
 /* the parameters are NULL or absent: both are in use */
 
-static ngx_uint_t
-ngx_ocsp_request_hash(ngx_str_t *oid, ngx_str_t *params)
+static ngx_int_t
+ngx_ocsp_request_algorithm(ngx_pki_der_t *in, ngx_ocsp_cert_id_t *id)
 {
-    if (params->len != 0 && !ngx_pki_str_eq(params, "\x05\x00")) {
-        return NGX_PKI_HASHES;
+    ngx_str_t      oid, params;
+    ngx_uint_t     tag;
+    ngx_pki_der_t  algorithm;
+
+    if (ngx_ocsp_request_enter(in, NGX_PKI_DER_SEQUENCE, &algorithm) != NGX_OK
+        || ngx_ocsp_request_get(&algorithm, NGX_PKI_DER_OID, &oid) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
+    id->bare = ngx_pki_der_end(&algorithm);
+
+    if (id->bare
+        || (ngx_ocsp_request_get(&algorithm, NGX_PKI_DER_NULL, &params)
+            == NGX_OK
+            && params.len == 0))
+    {
+        id->hash = ngx_ocsp_request_hash(&oid);
+
+    } else {
+        id->hash = NGX_PKI_HASHES;
+
+        if (ngx_pki_der_any(&algorithm, &tag, &params, NULL) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return ngx_pki_der_end(&algorithm) ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_ocsp_request_hash(ngx_str_t *oid)
+{
     if (ngx_pki_str_eq(oid, NGX_OCSP_OID_SHA1)) {
         return NGX_PKI_HASH_SHA1;
     }
@@ -282,8 +388,8 @@ ngx_ocsp_request_extensions(ngx_pki_der_t *der, ngx_uint_t tag,
         return NGX_OK;
     }
 
-    if (ngx_pki_der_enter(der, tag, &outer) != NGX_OK
-        || ngx_pki_der_enter(&outer, NGX_PKI_DER_SEQUENCE, &list) != NGX_OK
+    if (ngx_ocsp_request_enter(der, tag, &outer) != NGX_OK
+        || ngx_ocsp_request_enter(&outer, NGX_PKI_DER_SEQUENCE, &list) != NGX_OK
         || !ngx_pki_der_end(&outer)
         || ngx_pki_der_end(&list))
     {
@@ -316,11 +422,12 @@ ngx_ocsp_request_extension(ngx_pki_der_t *list, ngx_uint_t single,
 
     critical = 0;
 
-    if (ngx_pki_der_enter(list, NGX_PKI_DER_SEQUENCE, &ext) != NGX_OK
-        || ngx_pki_der_get(&ext, NGX_PKI_DER_OID, &oid) != NGX_OK
+    if (ngx_ocsp_request_enter(list, NGX_PKI_DER_SEQUENCE, &ext) != NGX_OK
+        || ngx_ocsp_request_get(&ext, NGX_PKI_DER_OID, &oid) != NGX_OK
         || (ngx_pki_der_peek(&ext) == NGX_PKI_DER_BOOLEAN
             && ngx_pki_der_get_boolean(&ext, &critical) != NGX_OK)
-        || ngx_pki_der_get(&ext, NGX_PKI_DER_OCTET_STRING, &value) != NGX_OK
+        || ngx_ocsp_request_get(&ext, NGX_PKI_DER_OCTET_STRING, &value)
+           != NGX_OK
         || !ngx_pki_der_end(&ext))
     {
         return ngx_ocsp_request_malformed(req, "bad Extension");
@@ -335,11 +442,13 @@ ngx_ocsp_request_extension(ngx_pki_der_t *list, ngx_uint_t single,
         return ngx_ocsp_request_acceptable(&value, req);
     }
 
-    /* known, and nothing follows from them with one signer and one place */
+    if (ngx_pki_str_eq(&oid, NGX_OCSP_OID_PREFERRED_SIGNATURE)) {
+        return single ? NGX_OK : ngx_ocsp_request_preferred(&value, req);
+    }
 
-    if (ngx_pki_str_eq(&oid, NGX_OCSP_OID_SERVICE_LOCATOR)
-        || ngx_pki_str_eq(&oid, NGX_OCSP_OID_PREFERRED_SIGNATURE))
-    {
+    /* known, and nothing follows from it: nobody else is asked */
+
+    if (ngx_pki_str_eq(&oid, NGX_OCSP_OID_SERVICE_LOCATOR)) {
         return NGX_OK;
     }
 
@@ -368,7 +477,7 @@ ngx_ocsp_request_nonce(ngx_str_t *value, ngx_ocsp_request_t *req)
 
     ngx_pki_der_init(&der, value);
 
-    if (ngx_pki_der_get(&der, NGX_PKI_DER_OCTET_STRING, &nonce) != NGX_OK
+    if (ngx_ocsp_request_get(&der, NGX_PKI_DER_OCTET_STRING, &nonce) != NGX_OK
         || !ngx_pki_der_end(&der))
     {
         nonce = *value;
@@ -396,7 +505,7 @@ ngx_ocsp_request_acceptable(ngx_str_t *value, ngx_ocsp_request_t *req)
 
     ngx_pki_der_init(&der, value);
 
-    if (ngx_pki_der_enter(&der, NGX_PKI_DER_SEQUENCE, &list) != NGX_OK
+    if (ngx_ocsp_request_enter(&der, NGX_PKI_DER_SEQUENCE, &list) != NGX_OK
         || !ngx_pki_der_end(&der))
     {
         return ngx_ocsp_request_malformed(req, "bad AcceptableResponses");
@@ -406,7 +515,7 @@ ngx_ocsp_request_acceptable(ngx_str_t *value, ngx_ocsp_request_t *req)
 
     while (!ngx_pki_der_end(&list)) {
 
-        if (ngx_pki_der_get(&list, NGX_PKI_DER_OID, &oid) != NGX_OK) {
+        if (ngx_ocsp_request_get(&list, NGX_PKI_DER_OID, &oid) != NGX_OK) {
             return ngx_ocsp_request_malformed(req, "bad AcceptableResponses");
         }
 
@@ -419,6 +528,160 @@ ngx_ocsp_request_acceptable(ngx_str_t *value, ngx_ocsp_request_t *req)
         return ngx_ocsp_request_malformed(req,
                                           "no basic response is acceptable");
     }
+
+    return NGX_OK;
+}
+
+
+/*
+ * RFC 6960, 4.4.7.1.  An SMIMECapability has the shape of an
+ * AlgorithmIdentifier.
+ */
+
+static ngx_int_t
+ngx_ocsp_request_preferred(ngx_str_t *value, ngx_ocsp_request_t *req)
+{
+    ngx_str_t      oid, params;
+    ngx_uint_t     n;
+    ngx_pki_der_t  der, list, in;
+
+    ngx_pki_der_init(&der, value);
+
+    if (req->preferred.data != NULL
+        || ngx_ocsp_request_enter(&der, NGX_PKI_DER_SEQUENCE, &list) != NGX_OK
+        || !ngx_pki_der_end(&der))
+    {
+        goto malformed;
+    }
+
+    req->preferred.data = list.pos;
+    req->preferred.len = list.last - list.pos;
+
+    for (n = 0; !ngx_pki_der_end(&list); n++) {
+
+        if (n == NGX_OCSP_REQUEST_PREFERRED
+            || ngx_ocsp_request_enter(&list, NGX_PKI_DER_SEQUENCE, &in)
+               != NGX_OK
+            || ngx_pki_der_get_algorithm(&in, &oid, &params) != NGX_OK)
+        {
+            goto malformed;
+        }
+
+        if (!ngx_pki_der_end(&in)
+            && (ngx_pki_der_get_algorithm(&in, &oid, &params) != NGX_OK
+                || !ngx_pki_der_end(&in)))
+        {
+            goto malformed;
+        }
+    }
+
+    return NGX_OK;
+
+malformed:
+
+    return ngx_ocsp_request_malformed(req, "bad PreferredSignatureAlgorithms");
+}
+
+
+/* its shape only: who signed is ngx_ocsp_request_verify()'s to find out */
+
+static ngx_int_t
+ngx_ocsp_request_signature(ngx_pki_der_t *outer, ngx_ocsp_request_t *req)
+{
+    ngx_str_t      content, oid, params, bits;
+    ngx_uint_t     tag;
+    ngx_pki_der_t  wrapped, in;
+
+    if (ngx_ocsp_request_enter(outer, ngx_pki_der_explicit(0), &wrapped)
+        != NGX_OK
+        || ngx_pki_der_peek(&wrapped) != NGX_PKI_DER_SEQUENCE
+        || ngx_pki_der_any(&wrapped, &tag, &content, &req->signature)
+           != NGX_OK
+        || !ngx_pki_der_end(&wrapped))
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_pki_der_init(&in, &content);
+
+    if (ngx_pki_der_get_algorithm(&in, &oid, &params) != NGX_OK
+        || ngx_pki_der_get_bits(&in, &bits) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_pki_der_end(&in) ? NGX_OK : ngx_ocsp_request_certificates(&in);
+}
+
+
+static ngx_int_t
+ngx_ocsp_request_certificates(ngx_pki_der_t *signature)
+{
+    ngx_str_t      certificate;
+    ngx_uint_t     n;
+    ngx_pki_der_t  certs, list;
+
+    if (ngx_ocsp_request_enter(signature, ngx_pki_der_explicit(0), &certs)
+        != NGX_OK
+        || !ngx_pki_der_end(signature)
+        || ngx_ocsp_request_enter(&certs, NGX_PKI_DER_SEQUENCE, &list) != NGX_OK
+        || !ngx_pki_der_end(&certs)
+        || list.last - list.pos > NGX_OCSP_REQUEST_CHAIN_LEN)
+    {
+        return NGX_ERROR;
+    }
+
+    for (n = 0; !ngx_pki_der_end(&list); n++) {
+
+        if (n == NGX_OCSP_REQUEST_CERTIFICATES
+            || ngx_ocsp_request_get(&list, NGX_PKI_DER_SEQUENCE, &certificate)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* nearly all elements are shorter than 128 octets */
+
+static ngx_inline ngx_int_t
+ngx_ocsp_request_get(ngx_pki_der_t *der, ngx_uint_t tag, ngx_str_t *content)
+{
+    u_char  *p;
+
+    p = der->pos;
+
+    if (der->last - p < 2 || p[0] != tag) {
+        return NGX_ERROR;
+    }
+
+    if (p[1] > 0x7f || der->last - p - 2 < p[1]) {
+        return ngx_pki_der_get(der, tag, content);
+    }
+
+    content->len = p[1];
+    content->data = p + 2;
+
+    der->pos = p + 2 + p[1];
+
+    return NGX_OK;
+}
+
+
+static ngx_inline ngx_int_t
+ngx_ocsp_request_enter(ngx_pki_der_t *der, ngx_uint_t tag,
+    ngx_pki_der_t *inner)
+{
+    ngx_str_t  content;
+
+    if (ngx_ocsp_request_get(der, tag, &content) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ngx_pki_der_init(inner, &content);
 
     return NGX_OK;
 }

@@ -5,50 +5,32 @@
 
 
 #include "ngx_ocsp_signer.h"
-#include "ngx_pki_issue.h"
+#include "ngx_ocsp_certify.h"
+#include "ngx_ocsp_flight.h"
+#include "ngx_ocsp_preferred.h"
 
 
-#define NGX_OCSP_SIGNER_TICK      1000   /* msec */
-#define NGX_OCSP_SIGNER_WAIT      100    /* msec, as long as there is none */
-#define NGX_OCSP_SIGNER_LEASE     60     /* seconds to make a delegate in */
-#define NGX_OCSP_SIGNER_RETRY     5      /* seconds after a failure */
-#define NGX_OCSP_SIGNER_DEADLINE  30000
+#define NGX_OCSP_SIGNER_TICK  1000   /* msec */
+#define NGX_OCSP_SIGNER_WAIT  100    /* msec, as long as there is none */
 
 
-/* a delegate being made, in the pool of its operation */
-
-typedef struct {
-    ngx_pki_op_t              *op;
-    ngx_ocsp_signer_t         *signer;
-    EVP_PKEY                  *pkey;
-    time_t                     now;
-    ngx_pki_template_t         template;
-    ngx_pki_issue_t            issue;
-} ngx_ocsp_signer_job_t;
-
-
+static ngx_int_t ngx_ocsp_signer_prepare(ngx_ocsp_signer_t *signer,
+    ngx_log_t *log);
 static void ngx_ocsp_signer_timer_handler(ngx_event_t *ev);
-static ngx_uint_t ngx_ocsp_signer_is_due(ngx_ocsp_signer_t *signer);
-static ngx_uint_t ngx_ocsp_signer_lease(ngx_ocsp_signer_t *signer);
-static void ngx_ocsp_signer_unlease(ngx_ocsp_signer_t *signer,
-    time_t pause);
-static void ngx_ocsp_signer_load(ngx_ocsp_signer_t *signer);
-static void ngx_ocsp_signer_make(ngx_ocsp_signer_t *signer, ngx_log_t *log);
-static void ngx_ocsp_signer_generate(ngx_ocsp_signer_job_t *job);
-static void ngx_ocsp_signer_certify(ngx_ocsp_signer_job_t *job);
-static void ngx_ocsp_signer_issue_handler(ngx_pki_issue_t *issue);
-static ngx_int_t ngx_ocsp_signer_publish(ngx_ocsp_signer_job_t *job);
-static void ngx_ocsp_signer_done(ngx_ocsp_signer_job_t *job, ngx_int_t rc);
-static void ngx_ocsp_signer_cleanup(void *data);
-
-#if (NGX_THREADS)
-static ngx_int_t ngx_ocsp_signer_thread_post(ngx_ocsp_signer_job_t *job);
-static void ngx_ocsp_signer_thread_handler(void *data, ngx_log_t *log);
-static void ngx_ocsp_signer_thread_event_handler(ngx_event_t *ev);
-#endif
+static ngx_uint_t ngx_ocsp_signer_is_complete(ngx_ocsp_signer_t *signer);
+static ngx_ocsp_responder_t *ngx_ocsp_signer_choose(ngx_ocsp_signer_t *signer,
+    ngx_str_t *preferred, time_t now);
+static ngx_ocsp_responder_t *ngx_ocsp_signer_delegate(
+    ngx_ocsp_signer_t *signer, ngx_ocsp_preferred_t *preferred, time_t now);
+static ngx_ocsp_responder_t *ngx_ocsp_signer_own(ngx_ocsp_signer_t *signer,
+    time_t now);
+static ngx_uint_t ngx_ocsp_signer_may(ngx_ocsp_signer_t *signer);
+static void ngx_ocsp_signer_create(ngx_ocsp_signer_t *signer);
+static void ngx_ocsp_signer_refuse(ngx_ocsp_signer_t *signer,
+    const char *error);
 
 
-void
+ngx_int_t
 ngx_ocsp_signer_start(ngx_ocsp_signer_t *signer, ngx_log_t *log)
 {
     signer->timer.handler = ngx_ocsp_signer_timer_handler;
@@ -56,44 +38,74 @@ ngx_ocsp_signer_start(ngx_ocsp_signer_t *signer, ngx_log_t *log)
     signer->timer.log = log;
     signer->timer.cancelable = 1;
 
+    if (ngx_ocsp_signer_prepare(signer, log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_add_timer(&signer->timer, 1);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_ocsp_signer_prepare(ngx_ocsp_signer_t *signer, ngx_log_t *log)
+{
+    ngx_uint_t            i;
+    ngx_pki_authority_t  *a;
+    ngx_ocsp_renewal_t   *renewal;
+
+    a = signer->authority;
+
+    for (i = 0; i < signer->spec.nkeys; i++) {
+        renewal = &signer->renewals[i];
+
+        renewal->authority = a;
+        renewal->spec.key = signer->spec.keys[i];
+        renewal->spec.validity = signer->spec.validity;
+
+        if (ngx_ocsp_renewal_start(renewal, log) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (signer->spec.mode != NGX_OCSP_SIGNER_AUTO
+        && ngx_ocsp_flight_prepare(a->store.zone) != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_EMERG, log, 0,
+                      "authority \"%V\": no room in \"pki_zone\" for its "
+                      "\"ocsp_signer\"", &a->name);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
 void
 ngx_ocsp_signer_stop(ngx_ocsp_signer_t *signer)
 {
+    ngx_uint_t  i;
+
     if (signer->timer.timer_set) {
         ngx_del_timer(&signer->timer);
     }
 
-    if (signer->delegate != NULL) {
-        ngx_ocsp_delegate_release(signer->delegate);
-        signer->delegate = NULL;
-    }
-}
-
-
-ngx_ocsp_delegate_t *
-ngx_ocsp_signer_get(ngx_ocsp_signer_t *signer, time_t now)
-{
-    ngx_ocsp_signer_load(signer);
-
-    if (signer->delegate == NULL
-        || !ngx_ocsp_delegate_usable(signer->delegate, now))
-    {
-        return NULL;
+    for (i = 0; i < signer->spec.nkeys; i++) {
+        ngx_ocsp_renewal_stop(&signer->renewals[i]);
     }
 
-    ngx_ocsp_delegate_retain(signer->delegate);
-
-    return signer->delegate;
+    if (signer->responder != NULL) {
+        ngx_ocsp_responder_release(signer->responder);
+        signer->responder = NULL;
+    }
 }
 
 
 static void
 ngx_ocsp_signer_timer_handler(ngx_event_t *ev)
 {
+    ngx_uint_t          i;
     ngx_ocsp_signer_t  *signer;
 
     signer = ev->data;
@@ -102,350 +114,195 @@ ngx_ocsp_signer_timer_handler(ngx_event_t *ev)
         return;
     }
 
-    /* what comes from Redis is not there at once */
-
-    if (signer->authority->store.slot != NULL
-        && ngx_pki_authority_has_key(signer->authority))
-    {
-        ngx_ocsp_signer_load(signer);
-
-        if (ngx_ocsp_signer_is_due(signer) && ngx_ocsp_signer_lease(signer)) {
-            ngx_ocsp_signer_make(signer, ev->log);
-        }
+    for (i = 0; i < signer->spec.nkeys; i++) {
+        ngx_ocsp_renewal_tick(&signer->renewals[i]);
     }
 
-    ngx_add_timer(ev, (signer->delegate != NULL) ? NGX_OCSP_SIGNER_TICK
-                                                 : NGX_OCSP_SIGNER_WAIT);
+    if (signer->spec.mode != NGX_OCSP_SIGNER_AUTO) {
+        (void) ngx_ocsp_signer_own(signer, ngx_time());
+    }
+
+    ngx_add_timer(ev, ngx_ocsp_signer_is_complete(signer)
+                      ? NGX_OCSP_SIGNER_TICK : NGX_OCSP_SIGNER_WAIT);
 }
 
 
 static ngx_uint_t
-ngx_ocsp_signer_is_due(ngx_ocsp_signer_t *signer)
+ngx_ocsp_signer_is_complete(ngx_ocsp_signer_t *signer)
 {
-    time_t                now;
-    ngx_ocsp_delegate_t  *d;
+    ngx_uint_t  i;
 
-    now = ngx_time();
-    d = signer->delegate;
+    for (i = 0; i < signer->spec.nkeys; i++) {
+        if (signer->renewals[i].responder == NULL) {
+            return 0;
+        }
+    }
 
-    return d == NULL || now >= d->renew_at || now < d->not_before;
+    return signer->spec.nkeys != 0 || signer->responder != NULL
+           || signer->refused;
 }
 
 
-/*
- * One worker at a time makes a delegate; the lease is the time when it ends,
- * so that nobody has to give back that of a worker that died.
- */
+ngx_ocsp_responder_t *
+ngx_ocsp_signer_get(ngx_ocsp_signer_t *signer, ngx_str_t *preferred,
+    time_t now)
+{
+    ngx_ocsp_responder_t  *responder;
+
+    if (signer->spec.mode != NGX_OCSP_SIGNER_AUTO) {
+        return ngx_ocsp_signer_own(signer, now);
+    }
+
+    if (preferred->len != 0 && signer->spec.nkeys > 1) {
+        responder = ngx_ocsp_signer_choose(signer, preferred, now);
+
+        if (responder != NULL) {
+            return responder;
+        }
+    }
+
+    return ngx_ocsp_signer_delegate(signer, NULL, now);
+}
+
+
+/* the order is the client's (RFC 6960, 4.4.7.2) */
+
+static ngx_ocsp_responder_t *
+ngx_ocsp_signer_choose(ngx_ocsp_signer_t *signer, ngx_str_t *preferred,
+    time_t now)
+{
+    ngx_pki_der_t          list;
+    ngx_ocsp_preferred_t   entry;
+    ngx_ocsp_responder_t  *responder;
+
+    ngx_pki_der_init(&list, preferred);
+
+    while (ngx_ocsp_preferred_next(&list, &entry) == NGX_OK) {
+
+        responder = ngx_ocsp_signer_delegate(signer, &entry, now);
+
+        if (responder != NULL) {
+            return responder;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* the first one; of one kind, if it is wanted */
+
+static ngx_ocsp_responder_t *
+ngx_ocsp_signer_delegate(ngx_ocsp_signer_t *signer,
+    ngx_ocsp_preferred_t *preferred, time_t now)
+{
+    ngx_uint_t             i;
+    ngx_ocsp_renewal_t    *renewal;
+    ngx_ocsp_responder_t  *responder;
+
+    for (i = 0; i < signer->spec.nkeys; i++) {
+        renewal = &signer->renewals[i];
+
+        ngx_ocsp_renewal_look(renewal);
+
+        responder = renewal->responder;
+
+        if (responder != NULL
+            && ngx_ocsp_responder_usable(responder, now)
+            && (preferred == NULL
+                || ngx_ocsp_preferred_fits(preferred, responder)))
+        {
+            return responder;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* of the authority, or of the file */
+
+static ngx_ocsp_responder_t *
+ngx_ocsp_signer_own(ngx_ocsp_signer_t *signer, time_t now)
+{
+    if (!ngx_ocsp_signer_may(signer)) {
+        return NULL;
+    }
+
+    if (signer->responder == NULL && !signer->refused) {
+        ngx_ocsp_signer_create(signer);
+    }
+
+    if (signer->responder == NULL) {
+        return NULL;
+    }
+
+    if (ngx_ocsp_responder_usable(signer->responder, now)) {
+        return signer->responder;
+    }
+
+    if (signer->spec.mode == NGX_OCSP_SIGNER_FILE) {
+        ngx_ocsp_signer_refuse(signer, "is not valid at this time");
+    }
+
+    return NULL;
+}
+
+
+/* a key in a file speaks for an authority whose own is out of reach, too */
 
 static ngx_uint_t
-ngx_ocsp_signer_lease(ngx_ocsp_signer_t *signer)
+ngx_ocsp_signer_may(ngx_ocsp_signer_t *signer)
 {
-    time_t                now;
-    ngx_atomic_uint_t     old;
-    ngx_pki_zone_slot_t  *slot;
-
-    now = ngx_time();
-    slot = signer->authority->store.slot;
-    old = slot->responder_lease;
-
-    if (old > (ngx_atomic_uint_t) now
-        && old <= (ngx_atomic_uint_t) now + NGX_OCSP_SIGNER_LEASE)
-    {
-        return 0;
-    }
-
-    if (!ngx_atomic_cmp_set(&slot->responder_lease, old,
-                            (ngx_atomic_uint_t) now + NGX_OCSP_SIGNER_LEASE))
-    {
-        return 0;
-    }
-
-    /* whoever had it before may have just published a delegate */
-
-    ngx_ocsp_signer_load(signer);
-
-    if (ngx_ocsp_signer_is_due(signer)) {
-        return 1;
-    }
-
-    ngx_ocsp_signer_unlease(signer, 0);
-
-    return 0;
-}
-
-
-static void
-ngx_ocsp_signer_unlease(ngx_ocsp_signer_t *signer, time_t pause)
-{
-    signer->authority->store.slot->responder_lease = ngx_time() + pause;
-}
-
-
-static void
-ngx_ocsp_signer_load(ngx_ocsp_signer_t *signer)
-{
-    ngx_str_t             blob;
-    ngx_pool_t           *pool;
-    ngx_pki_store_t      *store;
-    ngx_atomic_uint_t     generation;
-    ngx_ocsp_delegate_t  *d;
-
-    store = &signer->authority->store;
-
-    if (store->slot == NULL
-        || signer->authority->certificate == NULL
-        || store->slot->responder_generation == signer->generation)
-    {
-        return;
-    }
-
-    generation = store->slot->responder_generation;
-
-    pool = ngx_create_pool(NGX_MIN_POOL_SIZE, signer->timer.log);
-    if (pool == NULL) {
-        return;
-    }
-
-    if (ngx_pki_zone_responder_get(store->zone, store->slot, pool, &blob)
-        == NGX_OK)
-    {
-        d = ngx_ocsp_delegate_unpack(signer->authority, &signer->spec, &blob,
-                                     signer->timer.log);
-
-        OPENSSL_cleanse(blob.data, blob.len);
-
-        if (d != NULL) {
-            if (signer->delegate != NULL) {
-                ngx_ocsp_delegate_release(signer->delegate);
-            }
-
-            signer->delegate = d;
-        }
-    }
-
-    ngx_destroy_pool(pool);
-
-    signer->generation = generation;
-}
-
-
-static void
-ngx_ocsp_signer_make(ngx_ocsp_signer_t *signer, ngx_log_t *log)
-{
-    ngx_pki_op_t           *op;
-    ngx_pool_cleanup_t     *cln;
-    ngx_ocsp_signer_job_t  *job;
-
-    op = ngx_pki_op_create(log);
-
-    if (op == NULL) {
-        ngx_ocsp_signer_unlease(signer, NGX_OCSP_SIGNER_RETRY);
-        return;
-    }
-
-    op->authority = signer->authority->name;
-    ngx_pki_op_action(op, "making the OCSP responder's certificate");
-
-    cln = ngx_pool_cleanup_add(op->pool, sizeof(ngx_ocsp_signer_job_t));
-
-    if (cln == NULL) {
-        ngx_pki_op_destroy(op);
-        ngx_ocsp_signer_unlease(signer, NGX_OCSP_SIGNER_RETRY);
-        return;
-    }
-
-    job = cln->data;
-    ngx_memzero(job, sizeof(ngx_ocsp_signer_job_t));
-    cln->handler = ngx_ocsp_signer_cleanup;
-
-    job->op = op;
-    job->signer = signer;
-    job->now = ngx_time();
-
-    /* a worker that quits finishes what it began */
-    ngx_pki_op_deadline(op, NGX_OCSP_SIGNER_DEADLINE, NULL);
-
-    ngx_ocsp_signer_generate(job);
-}
-
-
-static void
-ngx_ocsp_signer_generate(ngx_ocsp_signer_job_t *job)
-{
-#if (NGX_THREADS)
-
-    /* the primes of an RSA key take a while to be found */
-
-    if (job->signer->spec.key.type == NGX_PKI_KEY_RSA) {
-
-        if (ngx_ocsp_signer_thread_post(job) != NGX_OK) {
-            ngx_ocsp_signer_done(job, NGX_ERROR);
-        }
-
-        return;
-    }
-
-#endif
-
-    job->pkey = ngx_ocsp_delegate_generate(&job->signer->spec.key);
-
-    ngx_ocsp_signer_certify(job);
-}
-
-
-static void
-ngx_ocsp_signer_certify(ngx_ocsp_signer_job_t *job)
-{
-    ngx_str_t            spki;
     ngx_pki_authority_t  *a;
 
-    a = job->signer->authority;
+    a = signer->authority;
 
-    if (job->pkey == NULL) {
-        ngx_log_error(NGX_LOG_ERR, job->op->log, 0, "no key could be made");
-        ngx_ocsp_signer_done(job, NGX_ERROR);
+    if (signer->spec.mode == NGX_OCSP_SIGNER_FILE) {
+        return a->certificate != NULL;
+    }
+
+    return ngx_pki_authority_has_key(a)
+           && ngx_pki_authority_trouble(a) == NULL;
+}
+
+
+static void
+ngx_ocsp_signer_create(ngx_ocsp_signer_t *signer)
+{
+    const char  *error;
+
+    if (signer->spec.mode == NGX_OCSP_SIGNER_AUTHORITY) {
+        signer->responder = ngx_ocsp_certify_authority(signer->authority,
+                                                       signer->timer.log);
         return;
     }
 
-    if (ngx_ocsp_delegate_template(job->op->pool, a, &job->signer->spec,
-                                   job->now, &job->template)
-        != NGX_OK
-        || ngx_pki_key_spki(job->op->pool, job->pkey, &spki) != NGX_OK)
-    {
-        ngx_ocsp_signer_done(job, NGX_ERROR);
+    error = ngx_ocsp_file_issuer(&signer->file, signer->authority);
+
+    if (error != NULL) {
+        ngx_ocsp_signer_refuse(signer, error);
         return;
     }
 
-    job->issue.op = job->op;
-    job->issue.authority = a;
-    job->issue.handler = ngx_ocsp_signer_issue_handler;
-    job->issue.data = job;
-
-    ngx_pki_issue_internal(&job->issue, &spki, &job->template);
+    signer->responder = ngx_ocsp_file_responder(&signer->file,
+                                                signer->timer.log);
 }
 
+
+/* one message, not one a request */
 
 static void
-ngx_ocsp_signer_issue_handler(ngx_pki_issue_t *issue)
+ngx_ocsp_signer_refuse(ngx_ocsp_signer_t *signer, const char *error)
 {
-    ngx_int_t               rc;
-    ngx_ocsp_signer_job_t  *job;
-
-    job = issue->data;
-    rc = NGX_ERROR;
-
-    if (issue->result == NGX_PKI_ISSUE_OK) {
-        rc = ngx_ocsp_signer_publish(job);
+    if (signer->refused) {
+        return;
     }
 
-    ngx_ocsp_signer_done(job, rc);
+    signer->refused = 1;
+
+    ngx_log_error(NGX_LOG_ERR, signer->timer.log, 0,
+                  "\"ocsp_signer file\" of authority \"%V\": the certificate "
+                  "\"%V\" %s", &signer->authority->name,
+                  &signer->file.certificate_file, error);
 }
-
-
-static ngx_int_t
-ngx_ocsp_signer_publish(ngx_ocsp_signer_job_t *job)
-{
-    ngx_int_t           rc;
-    ngx_str_t           blob;
-    ngx_pki_store_t    *store;
-    ngx_ocsp_signer_t  *signer;
-
-    signer = job->signer;
-    store = &signer->authority->store;
-
-    rc = ngx_ocsp_delegate_pack(job->op->pool, signer->authority,
-                                &signer->spec, &job->template, job->now,
-                                job->pkey, &job->issue.record.der, &blob);
-    if (rc != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    rc = ngx_pki_zone_responder_set(store->zone, store->slot, &blob);
-
-    OPENSSL_cleanse(blob.data, blob.len);
-
-    if (rc != NGX_OK) {
-        ngx_log_error(NGX_LOG_ERR, job->op->log, 0,
-                      "no room in the zone for the OCSP responder's key");
-        return NGX_ERROR;
-    }
-
-    ngx_ocsp_signer_load(signer);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_ocsp_signer_done(ngx_ocsp_signer_job_t *job, ngx_int_t rc)
-{
-    if (rc == NGX_OK) {
-        ngx_pki_op_action(job->op, NULL);
-
-        ngx_log_error(NGX_LOG_NOTICE, job->op->log, 0,
-                      "OCSP responder has a new certificate");
-
-    } else {
-        ngx_log_error(NGX_LOG_ERR, job->op->log, 0,
-                      "OCSP responder has no new certificate, the next try "
-                      "is in %d seconds", NGX_OCSP_SIGNER_RETRY);
-    }
-
-    ngx_ocsp_signer_unlease(job->signer,
-                            (rc == NGX_OK) ? 0 : NGX_OCSP_SIGNER_RETRY);
-
-    ngx_pki_op_destroy(job->op);
-}
-
-
-static void
-ngx_ocsp_signer_cleanup(void *data)
-{
-    ngx_ocsp_signer_job_t  *job = data;
-
-    EVP_PKEY_free(job->pkey);
-}
-
-
-#if (NGX_THREADS)
-
-static ngx_int_t
-ngx_ocsp_signer_thread_post(ngx_ocsp_signer_job_t *job)
-{
-    ngx_thread_task_t  *task;
-
-    task = ngx_thread_task_alloc(job->op->pool, 0);
-    if (task == NULL) {
-        return NGX_ERROR;
-    }
-
-    task->ctx = job;
-    task->handler = ngx_ocsp_signer_thread_handler;
-    task->event.handler = ngx_ocsp_signer_thread_event_handler;
-    task->event.data = job;
-
-    return ngx_thread_task_post(job->signer->authority->key->thread_pool,
-                                task);
-}
-
-
-static void
-ngx_ocsp_signer_thread_handler(void *data, ngx_log_t *log)
-{
-    ngx_ocsp_signer_job_t  *job = data;
-
-    job->pkey = ngx_ocsp_delegate_generate(&job->signer->spec.key);
-}
-
-
-static void
-ngx_ocsp_signer_thread_event_handler(ngx_event_t *ev)
-{
-    ngx_ocsp_signer_job_t  *job;
-
-    job = ev->data;
-
-    ngx_ocsp_signer_certify(job);
-}
-
-#endif

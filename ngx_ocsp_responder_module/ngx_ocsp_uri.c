@@ -31,13 +31,24 @@ ngx_ocsp_uri_strip(ngx_str_t *uri, ngx_str_t *name, ngx_str_t *text)
     p = uri->data;
     last = uri->data + uri->len;
 
-    args = ngx_strlchr(p, last, '?');
+    args = memchr(p, '?', uri->len);
 
     if (args != NULL) {
         last = args;
     }
 
-    for (i = 0; i < name->len; i++) {
+    /* nearly always it is there as it is */
+
+    i = 0;
+
+    if (uri->len > name->len
+        && ngx_memcmp(p, name->data, name->len) == 0)
+    {
+        i = name->len;
+        p += i;
+    }
+
+    for ( /* void */ ; i < name->len; i++) {
         next = ngx_ocsp_uri_next(p, last, &ch);
 
         /* nginx compared the name with merged slashes */

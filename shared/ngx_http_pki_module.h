@@ -67,8 +67,9 @@ typedef struct {
     ngx_str_t                  enroll_status;
 
     ngx_str_t                  ocsp_status;
-    ngx_str_t                  ocsp_serial;
+    ngx_str_t                  ocsp_serial;  /* octets; it is shown in hex */
     ngx_str_t                  ocsp_reason;
+    ngx_str_t                  ocsp_cache;
     ngx_str_t                  crl_number;
 } ngx_http_pki_ctx_t;
 

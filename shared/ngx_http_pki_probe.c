@@ -19,6 +19,8 @@ static ngx_int_t ngx_http_pki_probe_handler(ngx_http_request_t *r);
 static size_t ngx_http_pki_probe_size(ngx_http_pki_main_conf_t *pmcf);
 static u_char *ngx_http_pki_probe_redis(ngx_http_pki_main_conf_t *pmcf,
     u_char *p, u_char *last, ngx_uint_t *up);
+static u_char *ngx_http_pki_probe_zone(ngx_http_pki_main_conf_t *pmcf,
+    u_char *p, u_char *last);
 static u_char *ngx_http_pki_probe_vaults(ngx_http_pki_main_conf_t *pmcf,
     u_char *p, u_char *last);
 static ngx_uint_t ngx_http_pki_probe_median(ngx_pki_https_counters_t *c);
@@ -84,6 +86,7 @@ ngx_http_pki_probe_handler(ngx_http_request_t *r)
         p = ngx_http_pki_probe_authority(a[i], p, last, &up);
     }
 
+    p = ngx_http_pki_probe_zone(pmcf, p, last);
     p = ngx_http_pki_probe_vaults(pmcf, p, last);
 
     body.len = p - body.data;
@@ -189,6 +192,28 @@ ngx_http_pki_probe_authority(ngx_pki_authority_t *a, u_char *p, u_char *last,
     }
 
     return ngx_slprintf(p, last, "authority %V: ok\n", &a->name);
+}
+
+
+/* without an authority there is nothing in it */
+
+static u_char *
+ngx_http_pki_probe_zone(ngx_http_pki_main_conf_t *pmcf, u_char *p,
+    u_char *last)
+{
+    ngx_pki_zone_usage_t  usage;
+
+    if (pmcf->authorities.nelts == 0) {
+        return p;
+    }
+
+    ngx_pki_zone_usage(pmcf->zone, &usage);
+
+    return ngx_slprintf(p, last,
+                        "zone: ok, %ui of %ui statuses, %ui given up, "
+                        "%ui of %ui answers\n",
+                        usage.statuses, usage.statuses_max, usage.evictions,
+                        usage.replies, usage.replies_max);
 }
 
 

@@ -95,6 +95,11 @@ ngx_http_pki_set_time(ngx_http_request_t *r, ngx_str_t *field,
 {
     u_char  *p;
 
+    if (elapsed == 0) {
+        ngx_str_set(field, "0.000");
+        return;
+    }
+
     p = ngx_pnalloc(r->pool, NGX_TIME_T_LEN + sizeof(".000"));
 
     if (p == NULL) {

@@ -32,6 +32,7 @@ struct ngx_pki_follower_s {
 
     ngx_pki_follower_log_t    *logs;
     ngx_uint_t                 n;
+    ngx_pki_follower_fill_t   *fill;
 
     ngx_pki_redis_command_t    command;      /* XREAD */
     ngx_str_t                 *argv;
@@ -90,7 +91,12 @@ ngx_pki_follower_create(ngx_pki_redis_conf_t *conf, ngx_pki_zone_t *zone,
                                        * sizeof(ngx_pki_follower_log_t));
     follower->argv = ngx_palloc(pool, (2 * n + 6) * sizeof(ngx_str_t));
 
-    if (follower->logs == NULL || follower->argv == NULL) {
+    follower->fill = ngx_pki_follower_fill_create(pool, zone, stores, n,
+                                                  &follower->log);
+
+    if (follower->logs == NULL || follower->argv == NULL
+        || follower->fill == NULL)
+    {
         goto failed;
     }
 
@@ -106,6 +112,9 @@ ngx_pki_follower_create(ngx_pki_redis_conf_t *conf, ngx_pki_zone_t *zone,
 
         ngx_pki_follower_restore_init(&follower->logs[i].restore, stores[i],
                                       &follower->log);
+
+        follower->logs[i].walk = ngx_pki_follower_fill_walk(follower->fill,
+                                                            i);
     }
 
     follower->timer.handler = ngx_pki_follower_timer_handler;
@@ -137,6 +146,8 @@ ngx_pki_follower_destroy(ngx_pki_follower_t *follower)
     for (i = 0; i < follower->n; i++) {
         ngx_pki_follower_restore_stop(&follower->logs[i].restore);
     }
+
+    ngx_pki_follower_fill_stop(follower->fill);
 
     ngx_pki_follower_stop(follower);
 
@@ -177,6 +188,8 @@ ngx_pki_follower_timer_handler(ngx_event_t *ev)
     for (i = 0; i < follower->n; i++) {
         ngx_pki_follower_restore(&follower->logs[i].restore);
     }
+
+    ngx_pki_follower_fill(follower->fill);
 
     if (follower->redis == NULL) {
         follower->redis = ngx_pki_redis_create(follower->conf, 1,

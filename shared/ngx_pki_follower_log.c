@@ -251,6 +251,8 @@ ngx_pki_follower_log_entry(ngx_pki_follower_log_t *log, redisReply *reply)
     ngx_pki_zone_apply(log->store->zone, slot, &entry.serial,
                        &entry.status, &id);
 
+    ngx_pki_follower_fill_changed(log->walk, &entry.serial, entry.number);
+
     ngx_pki_follower_log_note(slot, &entry);
 
     return NGX_OK;

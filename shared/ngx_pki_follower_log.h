@@ -12,6 +12,7 @@
 
 
 #include "ngx_pki_follower.h"
+#include "ngx_pki_follower_fill.h"
 #include "ngx_pki_follower_restore.h"
 #include "ngx_pki_log_entry.h"
 
@@ -35,6 +36,7 @@ typedef struct {
     ngx_pki_zone_moment_t      asked;        /* for the position */
 
     ngx_pki_follower_restore_t  restore;
+    ngx_pki_follower_walk_t   *walk;
 
     unsigned                   broken:1;     /* not to be resumed */
     unsigned                   behind:1;     /* there may be more to read */

@@ -34,9 +34,20 @@ typedef struct {
     ngx_pki_zone_t            *zone;
     ngx_pki_zone_slot_t       *slot;
 
-    ngx_uint_t                 lookups;      /* of statuses, in flight */
+    /* of statuses: in flight; for what Redis does not know, see the budget */
+    ngx_uint_t                 lookups;
+    ngx_uint_t                 spent;
+    ngx_msec_t                 spent_at;     /* as of then */
     time_t                     shed_at;      /* when it was logged last */
 } ngx_pki_store_t;
+
+
+/* a certificate and what Redis says of it */
+
+typedef struct {
+    ngx_pki_serial_t           serial;
+    ngx_pki_zone_status_t      status;
+} ngx_pki_store_status_t;
 
 
 typedef enum {
@@ -85,6 +96,12 @@ struct ngx_pki_store_job_s {
     ngx_str_t                  cursor;       /* empty: from the start, end */
     ngx_uint_t                 limit;        /* at most 1000 */
     ngx_array_t               *records;      /* of ngx_pki_record_t */
+
+    /* out, statuses; "cursor" and "limit" are as for list */
+    ngx_array_t               *statuses;     /* of ngx_pki_store_status_t */
+    uint64_t                   seq;          /* of the last change in them */
+    ngx_uint_t                 total;        /* of all certificates */
+    ngx_uint_t                 malformed;    /* left out */
 
     /* in and out, register and the CRL */
     ngx_str_t                  certificate;
@@ -164,6 +181,22 @@ void ngx_pki_store_restore(ngx_pki_store_job_t *job);
  * asked, by the wall clock as it goes now.
  */
 void ngx_pki_store_status(ngx_pki_store_job_t *job);
+
+/*
+ * What ngx_pki_store_status() would say at once; allocates nothing.  NGX_OK:
+ * "status" and "known_at"; NGX_BUSY: UNAVAILABLE, for Redis is down, or asked
+ * for too many serial numbers that it does not know; NGX_DECLINED: it must be
+ * asked.
+ */
+ngx_int_t ngx_pki_store_status_peek(ngx_pki_store_t *store,
+    ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status,
+    time_t *known_at);
+
+/*
+ * The statuses of a page of certificates, as of one moment; OK or UNAVAILABLE.
+ * Does not touch the zone: see ngx_pki_follower_fill.c.
+ */
+void ngx_pki_store_statuses(ngx_pki_store_job_t *job);
 
 /*
  * Registers job->certificate (DER) as that of the authority, with job->key_id.

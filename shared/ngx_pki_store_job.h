@@ -21,6 +21,7 @@ typedef enum {
     NGX_PKI_SCRIPT_RELEASE,
     NGX_PKI_SCRIPT_RESTORE,
     NGX_PKI_SCRIPT_STATUS,
+    NGX_PKI_SCRIPT_STATUSES,
     NGX_PKI_SCRIPT_PAGE,
     NGX_PKI_SCRIPT_RECORDS,
     NGX_PKI_SCRIPT_REGISTER,
@@ -69,6 +70,19 @@ void ngx_pki_store_defer(ngx_pki_store_job_t *job,
 
 /* Of a script that answers 1 or 0: ends the job with OK or CONFLICT. */
 void ngx_pki_store_flag_handler(ngx_pki_redis_command_t *cmd);
+
+/*
+ * A page of the index, newest first, of job->limit serial numbers from
+ * job->cursor on; ends the job with NOT_FOUND if that is malformed.  decode:
+ * into job->records, of which only the serials are set; moves job->cursor.
+ */
+void ngx_pki_store_page(ngx_pki_store_job_t *job, ngx_pki_redis_pt handler);
+ngx_int_t ngx_pki_store_page_decode(ngx_pki_store_job_t *job,
+    redisReply *reply);
+
+/* The five values of a status, see the script; all of it is checked. */
+ngx_int_t ngx_pki_store_status_decode(redisReply **values,
+    ngx_pki_zone_status_t *status);
 
 /* Ends a job with UNAVAILABLE: Redis said what it should not, or no memory. */
 void ngx_pki_store_malformed(ngx_pki_store_job_t *job, const char *what);

@@ -15,11 +15,9 @@
 #define NGX_PKI_STORE_MAX_NAMES  (NGX_PKI_RECORD_FIELDS / 2)
 
 
-static ngx_int_t ngx_pki_store_list_cursor(ngx_str_t *cursor,
+static void ngx_pki_store_list_handler(ngx_pki_redis_command_t *cmd);
+static ngx_int_t ngx_pki_store_page_start(ngx_str_t *cursor,
     ngx_str_t *score, ngx_str_t *serial);
-static void ngx_pki_store_page_handler(ngx_pki_redis_command_t *cmd);
-static ngx_int_t ngx_pki_store_page_decode(ngx_pki_store_job_t *job,
-    redisReply *reply);
 static ngx_int_t ngx_pki_store_page_cursor(ngx_pki_store_job_t *job,
     redisReply *score);
 static void ngx_pki_store_records_send(ngx_pki_store_job_t *job);
@@ -33,16 +31,48 @@ static ngx_int_t ngx_pki_store_record_decode(ngx_pki_store_job_t *job,
 void
 ngx_pki_store_list(ngx_pki_store_job_t *job)
 {
-    ngx_str_t  score, serial;
-
     ngx_pki_store_start(job, "listing certificates");
+
+    ngx_pki_store_page(job, ngx_pki_store_list_handler);
+}
+
+
+static void
+ngx_pki_store_list_handler(ngx_pki_redis_command_t *cmd)
+{
+    ngx_pki_store_job_t  *job;
+
+    job = cmd->data;
+
+    if (ngx_pki_store_answer(job, REDIS_REPLY_ARRAY) != NGX_OK) {
+        return;
+    }
+
+    if (ngx_pki_store_page_decode(job, cmd->reply) != NGX_OK) {
+        ngx_pki_store_malformed(job, "list");
+        return;
+    }
+
+    if (job->records->nelts == 0) {
+        ngx_pki_store_done(job, NGX_PKI_STORE_OK);
+        return;
+    }
+
+    ngx_pki_store_records_send(job);
+}
+
+
+void
+ngx_pki_store_page(ngx_pki_store_job_t *job, ngx_pki_redis_pt handler)
+{
+    ngx_str_t  score, serial;
 
     if (job->limit == 0 || job->limit > NGX_PKI_STORE_MAX_PAGE) {
         job->limit = NGX_PKI_STORE_MAX_PAGE;
     }
 
     if (job->cursor.len != 0
-        && ngx_pki_store_list_cursor(&job->cursor, &score, &serial) != NGX_OK)
+        && ngx_pki_store_page_start(&job->cursor, &score, &serial) != NGX_OK)
     {
         ngx_pki_store_defer(job, NGX_PKI_STORE_NOT_FOUND);
         return;
@@ -59,12 +89,12 @@ ngx_pki_store_list(ngx_pki_store_job_t *job)
         ngx_pki_store_arg(job, &serial);
     }
 
-    ngx_pki_store_send(job, ngx_pki_store_page_handler);
+    ngx_pki_store_send(job, handler);
 }
 
 
 static ngx_int_t
-ngx_pki_store_list_cursor(ngx_str_t *cursor, ngx_str_t *score,
+ngx_pki_store_page_start(ngx_str_t *cursor, ngx_str_t *score,
     ngx_str_t *serial)
 {
     time_t             t;
@@ -91,34 +121,9 @@ ngx_pki_store_list_cursor(ngx_str_t *cursor, ngx_str_t *score,
 }
 
 
-static void
-ngx_pki_store_page_handler(ngx_pki_redis_command_t *cmd)
-{
-    ngx_pki_store_job_t  *job;
-
-    job = cmd->data;
-
-    if (ngx_pki_store_answer(job, REDIS_REPLY_ARRAY) != NGX_OK) {
-        return;
-    }
-
-    if (ngx_pki_store_page_decode(job, cmd->reply) != NGX_OK) {
-        ngx_pki_store_malformed(job, "list");
-        return;
-    }
-
-    if (job->records->nelts == 0) {
-        ngx_pki_store_done(job, NGX_PKI_STORE_OK);
-        return;
-    }
-
-    ngx_pki_store_records_send(job);
-}
-
-
 /* one more than fits was asked for: if it is there, there is a next page */
 
-static ngx_int_t
+ngx_int_t
 ngx_pki_store_page_decode(ngx_pki_store_job_t *job, redisReply *reply)
 {
     ngx_uint_t         i, n;

@@ -159,6 +159,23 @@ static const char  ngx_pki_script_status[] =
 
 
 /*
+ * KEYS: ca issued cert:<serial> ...
+ *
+ * As of one moment: the number of the last change, how many certificates there
+ * are, and of each serial what the script above says, but for that number.
+ */
+
+static const char  ngx_pki_script_statuses[] =
+    "local s = {redis.call('HGET', KEYS[1], 'seq') or '0',\n"
+    "           redis.call('ZCARD', KEYS[2])}\n"
+    "for i = 3, #KEYS do\n"
+    "  s[i] = redis.call('HMGET', KEYS[i], 'status', 'reason',\n"
+    "                    'revoked_at', 'not_after', 'version')\n"
+    "end\n"
+    "return s\n";
+
+
+/*
  * KEYS: issued
  * ARGV: how many more than one, [score serial] of the last one shown
  *
@@ -309,6 +326,7 @@ static ngx_pki_redis_script_t  ngx_pki_scripts[] = {
     ngx_pki_script(ngx_pki_script_release),
     ngx_pki_script(ngx_pki_script_restore),
     ngx_pki_script(ngx_pki_script_status),
+    ngx_pki_script(ngx_pki_script_statuses),
     ngx_pki_script(ngx_pki_script_page),
     ngx_pki_script(ngx_pki_script_records),
     ngx_pki_script(ngx_pki_script_register),

@@ -10,11 +10,13 @@
 
 
 /*
- * Questions to Redis of one worker and authority at a time: random serial
- * numbers are never in the zone and must not pile up.
+ * Random serial numbers are never in the zone.  So many that Redis does not
+ * know may be looked up by one worker and authority at once, and one more each
+ * millisecond; those in flight count, for what will be known of them is not
+ * known yet.
  */
 
-#define NGX_PKI_STORE_MAX_LOOKUPS  1024
+#define NGX_PKI_STORE_BUDGET       1000
 
 /* an answer may have been overtaken by the log so many times */
 
@@ -29,20 +31,23 @@
 #define NGX_PKI_STORE_CONNECT      150
 
 
-static ngx_uint_t ngx_pki_store_status_known(ngx_pki_store_job_t *job);
-static ngx_uint_t ngx_pki_store_status_is_down(ngx_pki_store_job_t *job,
+static ngx_uint_t ngx_pki_store_status_known(ngx_pki_store_t *store,
+    ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status,
+    time_t *known_at);
+static ngx_uint_t ngx_pki_store_status_is_down(ngx_pki_store_t *store,
     ngx_str_t *error);
 static ngx_uint_t ngx_pki_store_status_heard(ngx_pki_store_t *store);
-static void ngx_pki_store_status_away(ngx_pki_store_job_t *job,
-    ngx_str_t *error);
-static void ngx_pki_store_status_shed(ngx_pki_store_job_t *job);
+static ngx_int_t ngx_pki_store_status_away(ngx_pki_store_t *store,
+    ngx_pki_zone_status_t *status, ngx_str_t *error);
+static ngx_uint_t ngx_pki_store_status_is_spent(ngx_pki_store_t *store);
+static ngx_int_t ngx_pki_store_status_shed(ngx_pki_store_t *store);
 static ngx_uint_t ngx_pki_store_status_tells(ngx_pki_store_t *store);
 static void ngx_pki_store_status_ask(ngx_pki_store_job_t *job);
 static void ngx_pki_store_status_handler(ngx_pki_redis_command_t *cmd);
 static void ngx_pki_store_status_process(ngx_pki_store_job_t *job,
     redisReply *reply);
-static ngx_int_t ngx_pki_store_status_decode(redisReply *reply,
-    ngx_pki_zone_status_t *status);
+static void ngx_pki_store_status_missing(ngx_pki_store_job_t *job,
+    uint64_t seq);
 static void ngx_pki_store_status_again(ngx_pki_store_job_t *job);
 static void ngx_pki_store_status_without(ngx_pki_store_job_t *job,
     ngx_pki_store_result_e result);
@@ -53,63 +58,77 @@ static void ngx_pki_store_status_done(ngx_pki_store_job_t *job,
 void
 ngx_pki_store_status(ngx_pki_store_job_t *job)
 {
-    ngx_str_t  error;
-
     ngx_pki_store_start(job, "looking up a status");
 
-    if (ngx_pki_store_status_known(job)) {
+    switch (ngx_pki_store_status_peek(job->store, &job->serial, &job->status,
+                                      &job->known_at))
+    {
+    case NGX_OK:
         ngx_pki_store_done(job, NGX_PKI_STORE_OK);
-        return;
+        break;
+
+    case NGX_BUSY:
+        ngx_pki_store_defer(job, NGX_PKI_STORE_UNAVAILABLE);
+        break;
+
+    default:
+        job->store->lookups++;
+        ngx_pki_store_status_ask(job);
+        break;
+    }
+}
+
+
+ngx_int_t
+ngx_pki_store_status_peek(ngx_pki_store_t *store, ngx_pki_serial_t *serial,
+    ngx_pki_zone_status_t *status, time_t *known_at)
+{
+    ngx_str_t  error;
+
+    if (ngx_pki_store_status_known(store, serial, status, known_at)) {
+        return NGX_OK;
     }
 
-    if (ngx_pki_store_status_is_down(job, &error)) {
-        ngx_pki_store_status_away(job, &error);
-        return;
+    if (ngx_pki_store_status_is_down(store, &error)) {
+        return ngx_pki_store_status_away(store, status, &error);
     }
 
-    if (job->store->lookups >= NGX_PKI_STORE_MAX_LOOKUPS) {
-        ngx_pki_store_status_shed(job);
-        return;
+    if (ngx_pki_store_status_is_spent(store)) {
+        return ngx_pki_store_status_shed(store);
     }
 
-    job->store->lookups++;
-
-    ngx_pki_store_status_ask(job);
+    return NGX_DECLINED;
 }
 
 
 /* before the follower has begun nothing keeps the zone up to date */
 
 static ngx_uint_t
-ngx_pki_store_status_known(ngx_pki_store_job_t *job)
+ngx_pki_store_status_known(ngx_pki_store_t *store, ngx_pki_serial_t *serial,
+    ngx_pki_zone_status_t *status, time_t *known_at)
 {
-    time_t            known_at;
-    ngx_int_t         rc;
-    ngx_pki_store_t  *store;
+    ngx_int_t  rc;
 
-    store = job->store;
+    /* the moment first: the status is as new as that, or newer */
 
-    known_at = ngx_pki_zone_moment_time(&store->slot->synced);
+    *known_at = ngx_pki_zone_moment_time(&store->slot->synced);
 
-    rc = ngx_pki_zone_lookup(store->zone, store->slot, &job->serial,
-                             &job->status);
+    rc = ngx_pki_zone_lookup(store->zone, store->slot, serial, status);
 
-    if (known_at == 0) {
-        job->status.status = NGX_PKI_STATUS_UNKNOWN;
+    if (*known_at == 0) {
+        status->status = NGX_PKI_STATUS_UNKNOWN;
         return 0;
     }
-
-    job->known_at = known_at;
 
     return rc == NGX_OK;
 }
 
 
 static ngx_uint_t
-ngx_pki_store_status_is_down(ngx_pki_store_job_t *job, ngx_str_t *error)
+ngx_pki_store_status_is_down(ngx_pki_store_t *store, ngx_str_t *error)
 {
-    return !ngx_pki_redis_is_up(job->store->redis, error)
-           && !ngx_pki_store_status_heard(job->store);
+    return !ngx_pki_redis_is_up(store->redis, error)
+           && !ngx_pki_store_status_heard(store);
 }
 
 
@@ -123,33 +142,61 @@ ngx_pki_store_status_heard(ngx_pki_store_t *store)
 
 /* a certificate that was held before the log had a gap still is */
 
-static void
-ngx_pki_store_status_away(ngx_pki_store_job_t *job, ngx_str_t *error)
+static ngx_int_t
+ngx_pki_store_status_away(ngx_pki_store_t *store,
+    ngx_pki_zone_status_t *status, ngx_str_t *error)
 {
-    if (job->status.status == NGX_PKI_STATUS_HOLD) {
-        ngx_pki_store_done(job, NGX_PKI_STORE_OK);
-        return;
+    ngx_str_t  name;
+
+    if (status->status == NGX_PKI_STATUS_HOLD) {
+        return NGX_OK;
     }
 
-    if (ngx_pki_store_status_tells(job->store)) {
-        ngx_log_error(NGX_LOG_ERR, job->op->log, 0, "redis is down: %V",
-                      error);
+    if (ngx_pki_store_status_tells(store)) {
+        name.data = store->slot->name;
+        name.len = store->slot->name_len;
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "a status of authority \"%V\" is not known, and redis "
+                      "is down: %V", &name, error);
     }
 
-    ngx_pki_store_defer(job, NGX_PKI_STORE_UNAVAILABLE);
+    return NGX_BUSY;
 }
 
 
-static void
-ngx_pki_store_status_shed(ngx_pki_store_job_t *job)
+/* what was spent comes back, one a millisecond */
+
+static ngx_uint_t
+ngx_pki_store_status_is_spent(ngx_pki_store_t *store)
 {
-    if (ngx_pki_store_status_tells(job->store)) {
-        ngx_log_error(NGX_LOG_WARN, job->op->log, 0,
-                      "more than %d lookups are waiting for redis",
-                      NGX_PKI_STORE_MAX_LOOKUPS);
+    ngx_msec_t  elapsed;
+
+    elapsed = ngx_current_msec - store->spent_at;
+
+    store->spent -= ngx_min(store->spent, elapsed);
+    store->spent_at = ngx_current_msec;
+
+    return store->spent + store->lookups >= NGX_PKI_STORE_BUDGET;
+}
+
+
+static ngx_int_t
+ngx_pki_store_status_shed(ngx_pki_store_t *store)
+{
+    ngx_str_t  name;
+
+    if (ngx_pki_store_status_tells(store)) {
+        name.data = store->slot->name;
+        name.len = store->slot->name_len;
+
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "authority \"%V\": too many unknown serial numbers, "
+                      "more than %d a second are not looked up", &name,
+                      NGX_PKI_STORE_BUDGET);
     }
 
-    ngx_pki_store_defer(job, NGX_PKI_STORE_UNAVAILABLE);
+    return NGX_BUSY;
 }
 
 
@@ -230,17 +277,11 @@ ngx_pki_store_status_process(ngx_pki_store_job_t *job, redisReply *reply)
     }
 
     if (reply->element[0]->type == REDIS_REPLY_NIL) {
-
-        if (seq < store->slot->applied) {
-            ngx_pki_store_status_again(job);
-            return;
-        }
-
-        ngx_pki_store_status_without(job, NGX_PKI_STORE_NOT_FOUND);
+        ngx_pki_store_status_missing(job, seq);
         return;
     }
 
-    if (ngx_pki_store_status_decode(reply, &status) != NGX_OK) {
+    if (ngx_pki_store_status_decode(reply->element, &status) != NGX_OK) {
         store->lookups--;
         ngx_pki_store_malformed(job, "status");
         return;
@@ -263,13 +304,24 @@ ngx_pki_store_status_process(ngx_pki_store_job_t *job, redisReply *reply)
 }
 
 
-static ngx_int_t
-ngx_pki_store_status_decode(redisReply *reply, ngx_pki_zone_status_t *status)
+static void
+ngx_pki_store_status_missing(ngx_pki_store_job_t *job, uint64_t seq)
 {
-    ngx_str_t     s;
-    redisReply  **e;
+    job->store->spent++;
 
-    e = reply->element;
+    if (seq < job->store->slot->applied) {
+        ngx_pki_store_status_again(job);
+        return;
+    }
+
+    ngx_pki_store_status_without(job, NGX_PKI_STORE_NOT_FOUND);
+}
+
+
+ngx_int_t
+ngx_pki_store_status_decode(redisReply **e, ngx_pki_zone_status_t *status)
+{
+    ngx_str_t  s;
 
     ngx_memzero(status, sizeof(ngx_pki_zone_status_t));
 
@@ -304,7 +356,9 @@ ngx_pki_store_status_decode(redisReply *reply, ngx_pki_zone_status_t *status)
 static void
 ngx_pki_store_status_again(ngx_pki_store_job_t *job)
 {
-    if (ngx_pki_store_status_known(job)) {
+    if (ngx_pki_store_status_known(job->store, &job->serial, &job->status,
+                                   &job->known_at))
+    {
         ngx_pki_store_status_done(job, NGX_PKI_STORE_OK);
         return;
     }

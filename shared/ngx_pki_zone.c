@@ -11,6 +11,11 @@
 
 #define NGX_PKI_ZONE_MIN_SIZE    (256 * 1024)
 
+/* for slots, blobs and cells: an eighth, of a small zone up to a quarter */
+
+#define ngx_pki_zone_rest(size)                                              \
+    ngx_max((size) / 8, ngx_min((size) / 4, 256 * 1024))
+
 /* a leader that is silent for so long (milliseconds) has lost the lease */
 
 #define NGX_PKI_ZONE_LEASE       2000
@@ -18,6 +23,9 @@
 
 static ngx_int_t ngx_pki_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 static ngx_int_t ngx_pki_zone_create_sh(ngx_pki_zone_t *zone);
+static ngx_int_t ngx_pki_zone_lay_out(ngx_pki_zone_t *zone,
+    ngx_pki_zone_sh_t *sh);
+static void *ngx_pki_zone_alloc_pages(ngx_pki_zone_t *zone, size_t *size);
 static ngx_pki_zone_slot_t *ngx_pki_zone_find_slot(ngx_pki_zone_sh_t *sh,
     ngx_str_t *name);
 static ngx_pki_zone_slot_t *ngx_pki_zone_create_slot(ngx_pki_zone_t *zone,
@@ -91,13 +99,10 @@ ngx_pki_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 }
 
 
-/* the table takes three quarters of the zone, slots and blobs the rest */
-
 static ngx_int_t
 ngx_pki_zone_create_sh(ngx_pki_zone_t *zone)
 {
-    void               *memory;
-    size_t              len, size;
+    size_t              len;
     ngx_str_t          *name;
     ngx_pki_zone_sh_t  *sh;
 
@@ -119,17 +124,14 @@ ngx_pki_zone_create_sh(ngx_pki_zone_t *zone)
 
     zone->shpool->log_nomem = 0;
 
-    size = zone->shm_zone->shm.size / 4 * 3;
-    size -= size % ngx_pagesize;
-
-    memory = ngx_slab_alloc(zone->shpool, size);
-    if (memory == NULL) {
+    if (RAND_bytes((u_char *) &sh->seed, sizeof(sh->seed)) != 1) {
+        ERR_clear_error();
+        ngx_log_error(NGX_LOG_EMERG, zone->shm_zone->shm.log, 0,
+                      "no random number for zone \"%V\"", name);
         return NGX_ERROR;
     }
 
-    if (ngx_pki_zone_table_init(&sh->table, memory, size) != NGX_OK) {
-        ngx_log_error(NGX_LOG_EMERG, zone->shm_zone->shm.log, 0,
-                      "could not initialize zone \"%V\"", name);
+    if (ngx_pki_zone_lay_out(zone, sh) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -137,6 +139,70 @@ ngx_pki_zone_create_sh(ngx_pki_zone_t *zone)
     zone->shpool->data = sh;
 
     return NGX_OK;
+}
+
+
+/* of eight parts five are for statuses, two for answers, one is the rest */
+
+static ngx_int_t
+ngx_pki_zone_lay_out(ngx_pki_zone_t *zone, ngx_pki_zone_sh_t *sh)
+{
+    void    *memory;
+    size_t   size, part;
+
+    size = zone->shm_zone->shm.size;
+    part = (size - ngx_pki_zone_rest(size)) / 7;
+
+    size = 5 * part;
+
+    memory = ngx_pki_zone_alloc_pages(zone, &size);
+    if (memory == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_pki_zone_table_init(&sh->table, memory, size);
+
+    size = 2 * part;
+
+    memory = ngx_pki_zone_alloc_pages(zone, &size);
+    if (memory == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_pki_zone_replies_init(&sh->replies, memory, size);
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_pki_zone_alloc_pages(ngx_pki_zone_t *zone, size_t *size)
+{
+    *size -= *size % ngx_pagesize;
+
+    return ngx_slab_alloc(zone->shpool, *size);
+}
+
+
+/* a worker that was killed may have left one counted that is not there */
+
+void
+ngx_pki_zone_usage(ngx_pki_zone_t *zone, ngx_pki_zone_usage_t *usage)
+{
+    ngx_pki_zone_sh_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    usage->statuses = sh->table.used;
+    usage->statuses_max = sh->table.size;
+    usage->evictions = sh->table.evictions;
+
+    usage->replies_max = sh->replies.size * NGX_PKI_ZONE_WAYS;
+    usage->replies = ngx_min(sh->replies.used, usage->replies_max);
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
 }
 
 
@@ -329,8 +395,8 @@ ngx_pki_zone_set_key_version(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
 
 
 ngx_int_t
-ngx_pki_zone_responder_set(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
-    ngx_str_t *blob)
+ngx_pki_zone_responder_set(ngx_pki_zone_t *zone,
+    ngx_pki_zone_responder_t *responder, ngx_str_t *blob)
 {
     size_t   old_len;
     u_char  *new, *old;
@@ -344,12 +410,12 @@ ngx_pki_zone_responder_set(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
-    old = slot->responder;
-    old_len = slot->responder_len;
+    old = responder->data;
+    old_len = responder->len;
 
-    slot->responder = new;
-    slot->responder_len = blob->len;
-    slot->responder_generation++;
+    responder->data = new;
+    responder->len = blob->len;
+    responder->generation++;
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
@@ -363,8 +429,8 @@ ngx_pki_zone_responder_set(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
 
 
 ngx_int_t
-ngx_pki_zone_responder_get(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
-    ngx_pool_t *pool, ngx_str_t *blob)
+ngx_pki_zone_responder_get(ngx_pki_zone_t *zone,
+    ngx_pki_zone_responder_t *responder, ngx_pool_t *pool, ngx_str_t *blob)
 {
     size_t      len;
     ngx_uint_t  copied;
@@ -372,7 +438,7 @@ ngx_pki_zone_responder_get(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
     /* nothing is allocated under the lock, so it may grow in between */
 
     do {
-        len = *(volatile size_t *) &slot->responder_len;
+        len = *(volatile size_t *) &responder->len;
 
         if (len == 0) {
             return NGX_DECLINED;
@@ -385,11 +451,11 @@ ngx_pki_zone_responder_get(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
 
         ngx_shmtx_lock(&zone->shpool->mutex);
 
-        copied = (slot->responder_len <= len);
+        copied = (responder->len <= len);
 
         if (copied) {
-            blob->len = slot->responder_len;
-            ngx_memcpy(blob->data, slot->responder, blob->len);
+            blob->len = responder->len;
+            ngx_memcpy(blob->data, responder->data, blob->len);
         }
 
         ngx_shmtx_unlock(&zone->shpool->mutex);

@@ -102,11 +102,7 @@ typedef struct {
     ngx_atomic_t               revocations;
     ngx_atomic_t               crl_number;
 
-    /* the delegated OCSP responder of this nginx, see ngx_pki_zone_blob_* */
-    ngx_atomic_t               responder_generation;
-    ngx_atomic_t               responder_lease;     /* expires, seconds */
-    u_char                    *responder;    /* slab; private key, DER */
-    size_t                     responder_len;
+    volatile time_t            produced_at;  /* of the last OCSP response */
 
     ngx_atomic_t               issued;       /* counters of this nginx */
     ngx_atomic_t               refused;
@@ -182,6 +178,56 @@ ngx_int_t ngx_pki_zone_revoked(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
 void ngx_pki_zone_restored(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
     ngx_uint_t epoch);
 
+/*
+ * A signed answer about one certificate, kept for all workers.  "kind" is all
+ * else that it depends on: who signed, the form of the question, the policy.
+ */
+
+typedef struct {
+    ngx_pki_serial_t           serial;
+    uint64_t                   kind;
+
+    /* what it tells; version and epoch as ngx_pki_zone_lookup() gave them */
+    ngx_pki_zone_status_t      status;
+    time_t                     this_update;
+    time_t                     next_update;
+    time_t                     refresh_at;   /* from then on it is renewed */
+    u_char                     etag[64];     /* SHA-256, hex */
+
+    u_char                    *data;         /* get: NGX_PKI_ZONE_REPLY_MAX */
+    size_t                     len;
+} ngx_pki_zone_reply_t;
+
+#define NGX_PKI_ZONE_REPLY_MAX  1024
+
+/*
+ * Looks for the answer with reply->serial and kind, and copies it out, octets
+ * into "data".  Takes no lock.  NGX_DECLINED: none, or what it tells of may
+ * have changed in a gap of the log.  Its times are the caller's to check.
+ */
+ngx_int_t ngx_pki_zone_reply_get(ngx_pki_zone_t *zone,
+    ngx_pki_zone_slot_t *slot, ngx_pki_zone_reply_t *reply);
+
+/*
+ * Keeps an answer, unless it is too long or its status is no longer what the
+ * zone knows, by version and epoch.  Whatever changes a status drops the
+ * answers that tell of it, under the same lock.
+ */
+void ngx_pki_zone_reply_put(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
+    ngx_pki_zone_reply_t *reply);
+
+/* How full the zone is, for the probe; numbers of entries. */
+
+typedef struct {
+    ngx_uint_t                 statuses;
+    ngx_uint_t                 statuses_max;
+    ngx_uint_t                 replies;
+    ngx_uint_t                 replies_max;
+    ngx_uint_t                 evictions;    /* of good statuses */
+} ngx_pki_zone_usage_t;
+
+void ngx_pki_zone_usage(ngx_pki_zone_t *zone, ngx_pki_zone_usage_t *usage);
+
 /* Sets "moment" to now, as far as the event loop knows. */
 void ngx_pki_zone_moment(ngx_pki_zone_moment_t *moment);
 
@@ -200,14 +246,27 @@ void ngx_pki_zone_set_key_version(ngx_pki_zone_t *zone,
     ngx_pki_zone_slot_t *slot, ngx_str_t *version);
 
 /*
- * The delegated responder's secret: stores (replacing, cleansing the old one;
- * increases responder_generation) and copies out to "pool" (cleansing is then
- * the caller's).  NGX_DECLINED: none there.
+ * A delegated OCSP responder of this nginx, in a cell of the zone: its secret,
+ * and who makes the next one.
+ */
+
+typedef struct {
+    ngx_atomic_t               generation;   /* of the secret; 0: none yet */
+    u_char                    *data;         /* slab; private key, DER */
+    size_t                     len;
+    ngx_pid_t                  maker;        /* 0: nobody */
+    ngx_msec_t                 lease;        /* of the maker, until then */
+} ngx_pki_zone_responder_t;
+
+/*
+ * Its secret: stores (replacing, cleansing the old one; increases generation)
+ * and copies out to "pool" (cleansing is then the caller's).  NGX_DECLINED:
+ * none there.
  */
 ngx_int_t ngx_pki_zone_responder_set(ngx_pki_zone_t *zone,
-    ngx_pki_zone_slot_t *slot, ngx_str_t *blob);
+    ngx_pki_zone_responder_t *responder, ngx_str_t *blob);
 ngx_int_t ngx_pki_zone_responder_get(ngx_pki_zone_t *zone,
-    ngx_pki_zone_slot_t *slot, ngx_pool_t *pool, ngx_str_t *blob);
+    ngx_pki_zone_responder_t *responder, ngx_pool_t *pool, ngx_str_t *blob);
 
 /*
  * Memory of the zone for whoever shares something by a name of its own: zeroed

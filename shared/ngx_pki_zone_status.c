@@ -19,50 +19,37 @@
 
 #define NGX_PKI_ZONE_SLICE  1024
 
-#define NGX_PKI_ZONE_PRIME  1099511628211ULL
 
-
-static ngx_pki_zone_entry_t *ngx_pki_zone_find(ngx_pki_zone_sh_t *sh,
-    ngx_pki_zone_slot_t *slot, ngx_pki_serial_t *serial);
 static void ngx_pki_zone_put(ngx_pki_zone_sh_t *sh, ngx_pki_zone_slot_t *slot,
     ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status);
 static ngx_uint_t ngx_pki_zone_replaces(ngx_pki_zone_slot_t *slot,
     ngx_pki_zone_entry_t *entry, ngx_pki_zone_status_t *status);
 static ngx_uint_t ngx_pki_zone_absent(ngx_pki_zone_slot_t *slot,
     ngx_pki_zone_entry_t *entry);
-static ngx_uint_t ngx_pki_zone_current(ngx_pki_zone_slot_t *slot,
-    ngx_pki_zone_entry_t *entry);
-static void ngx_pki_zone_write(ngx_pki_zone_slot_t *slot,
-    ngx_pki_zone_entry_t *entry, ngx_pki_zone_status_t *status);
+static void ngx_pki_zone_write(ngx_pki_zone_table_t *table, uint32_t n,
+    ngx_pki_zone_slot_t *slot, ngx_pki_serial_t *serial,
+    ngx_pki_zone_status_t *status);
+static void ngx_pki_zone_settle(ngx_pki_zone_table_t *table);
 static void ngx_pki_zone_read(ngx_pki_zone_entry_t *entry,
     ngx_pki_zone_status_t *status);
 static void ngx_pki_zone_move(ngx_pki_zone_slot_t *slot, uint64_t applied,
     ngx_str_t *id);
 static void ngx_pki_zone_insert(ngx_pki_zone_sh_t *sh,
-    ngx_pki_zone_slot_t *slot, ngx_pki_serial_t *serial,
+    ngx_pki_zone_slot_t *slot, ngx_pki_serial_t *serial, uint64_t hash,
     ngx_pki_zone_status_t *status);
 static uint32_t ngx_pki_zone_victim(ngx_pki_zone_sh_t *sh);
-static void ngx_pki_zone_unlink(ngx_pki_zone_table_t *table, uint32_t n);
+static void ngx_pki_zone_evict(ngx_pki_zone_sh_t *sh, uint32_t n);
 static uint32_t *ngx_pki_zone_bucket(ngx_pki_zone_table_t *table,
-    ngx_uint_t slot, u_char *serial, size_t len);
+    uint64_t hash);
 
 
-ngx_int_t
+void
 ngx_pki_zone_table_init(ngx_pki_zone_table_t *table, void *memory, size_t size)
 {
     size_t  n;
 
     n = size / (sizeof(ngx_pki_zone_entry_t) + sizeof(uint32_t));
     n = ngx_min(n, NGX_MAX_UINT32_VALUE - 1);
-
-    if (n == 0) {
-        return NGX_ERROR;
-    }
-
-    if (RAND_bytes((u_char *) &table->seed, sizeof(table->seed)) != 1) {
-        ERR_clear_error();
-        return NGX_ERROR;
-    }
 
     table->size = (uint32_t) n;
     table->entries = memory;
@@ -71,8 +58,6 @@ ngx_pki_zone_table_init(ngx_pki_zone_table_t *table, void *memory, size_t size)
     /* entries are written before they are linked, their pages come later */
 
     ngx_memzero(table->buckets, n * sizeof(uint32_t));
-
-    return NGX_OK;
 }
 
 
@@ -80,8 +65,11 @@ ngx_int_t
 ngx_pki_zone_lookup(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
     ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status)
 {
+    uint64_t               hash;
     ngx_int_t              rc;
     ngx_pki_zone_entry_t  *entry;
+
+    hash = ngx_pki_zone_hash(zone->sh, slot->index, serial);
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 
@@ -89,7 +77,7 @@ ngx_pki_zone_lookup(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
     status->epoch = slot->epoch;
     status->status = NGX_PKI_STATUS_UNKNOWN;
 
-    entry = ngx_pki_zone_find(zone->sh, slot, serial);
+    entry = ngx_pki_zone_find(zone->sh, slot, serial, hash);
 
     if (entry != NULL && !ngx_pki_zone_absent(slot, entry)) {
         entry->referenced = 1;
@@ -192,6 +180,8 @@ ngx_pki_zone_revoked(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
 
     table = &((ngx_pki_zone_sh_t *) zone->sh)->table;
 
+    ngx_pki_zone_settle(table);
+
     last = *place + ngx_min(table->used - *place, NGX_PKI_ZONE_SLICE);
 
     for (i = *place; i < last && found < *n; i++) {
@@ -200,9 +190,7 @@ ngx_pki_zone_revoked(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
         if (entry->slot == slot->index
             && entry->status > NGX_PKI_STATUS_GOOD)
         {
-            revoked[found].serial.len = entry->serial_len;
-            ngx_memcpy(revoked[found].serial.data, entry->serial,
-                       entry->serial_len);
+            revoked[found].serial = entry->serial;
 
             ngx_pki_zone_read(entry, &revoked[found].status);
             revoked[found].status.epoch = slot->epoch;
@@ -236,21 +224,25 @@ ngx_pki_zone_restored(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
 }
 
 
-static ngx_pki_zone_entry_t *
+ngx_pki_zone_entry_t *
 ngx_pki_zone_find(ngx_pki_zone_sh_t *sh, ngx_pki_zone_slot_t *slot,
-    ngx_pki_serial_t *serial)
+    ngx_pki_serial_t *serial, uint64_t hash)
 {
     uint32_t               n;
     ngx_pki_zone_entry_t  *entry;
+    ngx_pki_zone_table_t  *table;
 
-    n = *ngx_pki_zone_bucket(&sh->table, slot->index, serial->data,
-                             serial->len);
+    table = &sh->table;
+
+    ngx_pki_zone_settle(table);
+
+    n = *ngx_pki_zone_bucket(table, hash);
 
     while (n != 0) {
-        entry = &sh->table.entries[n - 1];
+        entry = &table->entries[n - 1];
 
-        if (entry->slot == slot->index && entry->serial_len == serial->len
-            && ngx_memcmp(entry->serial, serial->data, serial->len) == 0)
+        if (entry->slot == slot->index
+            && ngx_pki_zone_serial_eq(&entry->serial, serial))
         {
             return entry;
         }
@@ -262,21 +254,32 @@ ngx_pki_zone_find(ngx_pki_zone_sh_t *sh, ngx_pki_zone_slot_t *slot,
 }
 
 
+/* answers go before their status changes: a worker may be killed in between */
+
 static void
 ngx_pki_zone_put(ngx_pki_zone_sh_t *sh, ngx_pki_zone_slot_t *slot,
     ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status)
 {
+    uint64_t               hash;
     ngx_pki_zone_entry_t  *entry;
 
-    entry = ngx_pki_zone_find(sh, slot, serial);
+    hash = ngx_pki_zone_hash(sh, slot->index, serial);
+    entry = ngx_pki_zone_find(sh, slot, serial, hash);
 
     if (entry == NULL) {
-        ngx_pki_zone_insert(sh, slot, serial, status);
+        ngx_pki_zone_replies_drop(&sh->replies, slot, serial, hash);
+        ngx_pki_zone_insert(sh, slot, serial, hash, status);
         return;
     }
 
     if (ngx_pki_zone_replaces(slot, entry, status)) {
-        ngx_pki_zone_write(slot, entry, status);
+
+        if (!ngx_pki_zone_same(entry, status)) {
+            ngx_pki_zone_replies_drop(&sh->replies, slot, serial, hash);
+        }
+
+        ngx_pki_zone_write(&sh->table, entry - sh->table.entries, slot, serial,
+                           status);
         return;
     }
 
@@ -317,24 +320,60 @@ ngx_pki_zone_absent(ngx_pki_zone_slot_t *slot, ngx_pki_zone_entry_t *entry)
 }
 
 
-static ngx_uint_t
-ngx_pki_zone_current(ngx_pki_zone_slot_t *slot, ngx_pki_zone_entry_t *entry)
+ngx_uint_t
+ngx_pki_zone_same(ngx_pki_zone_entry_t *entry, ngx_pki_zone_status_t *status)
 {
-    return entry->epoch == (slot->epoch & NGX_PKI_ZONE_EPOCH_MASK);
+    return entry->version == status->version
+           && entry->status == (u_char) status->status
+           && entry->reason == (u_char) status->reason
+           && entry->revoked_at == status->revoked_at;
+}
+
+
+/* whoever looks first behind a worker that was killed in here ends its work */
+
+static void
+ngx_pki_zone_write(ngx_pki_zone_table_t *table, uint32_t n,
+    ngx_pki_zone_slot_t *slot, ngx_pki_serial_t *serial,
+    ngx_pki_zone_status_t *status)
+{
+    ngx_pki_zone_entry_t  *draft;
+
+    draft = &table->draft;
+
+    draft->serial = *serial;
+    draft->slot = (u_char) slot->index;
+    draft->status = (u_char) status->status;
+    draft->reason = (u_char) status->reason;
+    draft->next = table->entries[n].next;
+    draft->epoch = slot->epoch & NGX_PKI_ZONE_EPOCH_MASK;
+    draft->referenced = 1;
+    draft->revoked_at = status->revoked_at;
+    draft->not_after = status->not_after;
+    draft->version = status->version;
+
+    ngx_memory_barrier();
+
+    table->drafted = n + 1;
+
+    ngx_pki_zone_settle(table);
 }
 
 
 static void
-ngx_pki_zone_write(ngx_pki_zone_slot_t *slot, ngx_pki_zone_entry_t *entry,
-    ngx_pki_zone_status_t *status)
+ngx_pki_zone_settle(ngx_pki_zone_table_t *table)
 {
-    entry->status = (u_char) status->status;
-    entry->reason = (u_char) status->reason;
-    entry->revoked_at = status->revoked_at;
-    entry->not_after = status->not_after;
-    entry->version = status->version;
-    entry->epoch = slot->epoch & NGX_PKI_ZONE_EPOCH_MASK;
-    entry->referenced = 1;
+    if (table->drafted == 0) {
+        return;
+    }
+
+    ngx_memory_barrier();
+
+    table->entries[table->drafted - 1] = table->draft;
+
+    ngx_memory_barrier();
+
+    table->drafted = 0;
 }
 
 
@@ -361,10 +400,9 @@ ngx_pki_zone_move(ngx_pki_zone_slot_t *slot, uint64_t applied, ngx_str_t *id)
 
 static void
 ngx_pki_zone_insert(ngx_pki_zone_sh_t *sh, ngx_pki_zone_slot_t *slot,
-    ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status)
+    ngx_pki_serial_t *serial, uint64_t hash, ngx_pki_zone_status_t *status)
 {
     uint32_t               n, *bucket;
-    ngx_pki_zone_entry_t  *entry;
     ngx_pki_zone_table_t  *table;
 
     table = &sh->table;
@@ -374,20 +412,13 @@ ngx_pki_zone_insert(ngx_pki_zone_sh_t *sh, ngx_pki_zone_slot_t *slot,
 
     } else {
         n = ngx_pki_zone_victim(sh);
-        ngx_pki_zone_unlink(table, n);
+        ngx_pki_zone_evict(sh, n);
     }
 
-    entry = &table->entries[n];
+    ngx_pki_zone_write(table, n, slot, serial, status);
 
-    ngx_memcpy(entry->serial, serial->data, serial->len);
-    entry->serial_len = serial->len;
-    entry->slot = (u_char) slot->index;
-
-    ngx_pki_zone_write(slot, entry, status);
-
-    bucket = ngx_pki_zone_bucket(table, entry->slot, serial->data,
-                                 serial->len);
-    entry->next = *bucket;
+    bucket = ngx_pki_zone_bucket(table, hash);
+    table->entries[n].next = *bucket;
 
     /* a worker may be killed here; nobody must find half an entry */
 
@@ -448,15 +479,23 @@ ngx_pki_zone_victim(ngx_pki_zone_sh_t *sh)
 /* an entry in no chain is what a killed worker left */
 
 static void
-ngx_pki_zone_unlink(ngx_pki_zone_table_t *table, uint32_t n)
+ngx_pki_zone_evict(ngx_pki_zone_sh_t *sh, uint32_t n)
 {
     uint32_t              *link;
     ngx_pki_zone_entry_t  *entry;
+    ngx_pki_zone_table_t  *table;
 
+    table = &sh->table;
     entry = &table->entries[n];
 
-    link = ngx_pki_zone_bucket(table, entry->slot, entry->serial,
-                               entry->serial_len);
+    if (entry->status == NGX_PKI_STATUS_GOOD
+        && !ngx_pki_zone_absent(sh->slots[entry->slot], entry))
+    {
+        table->evictions++;
+    }
+
+    link = ngx_pki_zone_bucket(table, ngx_pki_zone_hash(sh, entry->slot,
+                                                        &entry->serial));
 
     while (*link != 0) {
 
@@ -470,22 +509,37 @@ ngx_pki_zone_unlink(ngx_pki_zone_table_t *table, uint32_t n)
 }
 
 
-/* FNV-1a over the serial, from a secret start */
-
 static uint32_t *
-ngx_pki_zone_bucket(ngx_pki_zone_table_t *table, ngx_uint_t slot,
-    u_char *serial, size_t len)
+ngx_pki_zone_bucket(ngx_pki_zone_table_t *table, uint64_t hash)
 {
-    size_t    i;
-    uint64_t  hash;
+    return &table->buckets[ngx_pki_zone_pick(hash >> 32, table->size)];
+}
 
-    hash = (table->seed ^ slot) * NGX_PKI_ZONE_PRIME;
 
-    for (i = 0; i < len; i++) {
-        hash = (hash ^ serial[i]) * NGX_PKI_ZONE_PRIME;
-    }
+uint64_t
+ngx_pki_zone_hash(ngx_pki_zone_sh_t *sh, ngx_uint_t slot,
+    ngx_pki_serial_t *serial)
+{
+    uint64_t  hash, word[3];
 
-    hash ^= hash >> 32;
+    ngx_memzero(word, sizeof(word));
+    ngx_memcpy(word, serial->data, serial->len);
 
-    return &table->buckets[hash % table->size];
+    hash = ngx_pki_zone_mix(sh->seed ^ (slot << 8 | serial->len));
+    hash = ngx_pki_zone_mix(hash ^ word[0]);
+    hash = ngx_pki_zone_mix(hash ^ word[1]);
+
+    return ngx_pki_zone_mix(hash ^ word[2]);
+}
+
+
+/* the finalizer of MurmurHash3 */
+
+uint64_t
+ngx_pki_zone_mix(uint64_t n)
+{
+    n = (n ^ (n >> 33)) * 0xff51afd7ed558ccdULL;
+    n = (n ^ (n >> 33)) * 0xc4ceb9fe1a85ec53ULL;
+
+    return n ^ (n >> 33);
 }

@@ -7,7 +7,9 @@ use PKI;
 use PKI::Client;
 use PKI::OCSP;
 
-redis_start();
+use Digest::SHA qw( sha256_hex );
+
+redis_start(appendonly => 1);
 http_config(authority('demo', key => 'ec:P-256'),
             authority('other', key => 'ec:P-256'));
 
@@ -75,27 +77,34 @@ is($r->{verified}, 1, 'signed');
 
 
 
-=== TEST 2: T2: GET gives the octets of POST
---- main_config
-thread_pool pki threads=1;
---- http_config
-pki_thread_pool pki;
---- config
-location = /probe  { pki_probe; }
-location = /enroll { enroll demo; enroll_auth none insecure; }
-location /ocsp { ocsp_responder demo; ocsp_signer auto key=rsa:2048; }
+=== TEST 2: T2 H10: GET gives the octets of POST, from the same place
+--- config eval
+$::locations . 'add_header X-Cache $ocsp_cache;'
 --- perl
 my $der = setup();
 
-# PKCS#1 signatures are the same, all times within a second are, too
+# ECDSA signs nothing twice in the same way; the log may still bring news of
+# the certificate
 
-ok(wait_until(sub {
-    ocsp_post('/ocsp', $der)->{body} eq ocsp_get('/ocsp', $der)->{body};
-}), 'equal');
+my $n = 0;
 
-my $r = ocsp_get('/ocsp', $der);
-is_good($r, 'good');
-is($r->{headers}{'content-type'}, 'application/ocsp-response', 'its type');
+for my $first (\&ocsp_post, \&ocsp_get) {
+    my $new = new_certificate('octets' . ++$n);
+    my ($der) = ocsp_make({ cert => $new });
+    my @r = $first->('/ocsp', $der);
+    is($r[0]{headers}{'x-cache'}, 'miss', 'signed');
+
+    ok(wait_until(sub {
+        @r = map { ($_ % 2 ? \&ocsp_get : \&ocsp_post)->('/ocsp', $der) }
+             1 .. 10;
+        !grep { $_->{headers}{'x-cache'} ne 'hit' } @r;
+    }), 'then kept, for the other method, too');
+
+    is(scalar(grep { $_->{body} ne $r[0]{body} } @r), 0, 'the same octets');
+    is_good($r[0], 'good');
+    is($r[0]{headers}{'content-type'}, 'application/ocsp-response',
+       'its type');
+}
 
 
 
@@ -371,7 +380,35 @@ for my $type (undef, 'application/ocsp-request', 'text/plain',
 
 
 
-=== TEST 15: T14: an oversized body is refused before it is read
+=== TEST 15: T13: 415, by nginx's own means
+--- config eval
+$::locations . <<'END'
+location /strict {
+    ocsp_responder demo;
+
+    if ($content_type !~ "^(application/ocsp-request)?$") {
+        return 415;
+    }
+}
+END
+--- perl
+my $der = setup();
+
+for ([ 'application/ocsp-request', 200 ], [ 'text/plain', 415 ],
+     [ 'application/x-www-form-urlencoded', 415 ])
+{
+    my ($type, $expected) = @$_;
+    my ($status) = http_post('/strict', $der,
+                             headers => { 'Content-Type' => $type });
+    is($status, $expected, "$type: $expected");
+}
+
+is_good(ocsp_post('/strict', $der), 'POST');
+is_good(ocsp_get('/strict', $der), 'GET has none');
+
+
+
+=== TEST 16: T14: an oversized body is refused before it is read
 --- config eval
 $::locations
 --- perl
@@ -394,7 +431,7 @@ is($r->{error}, 'malformed_request', 'less is read, and is malformed');
 
 
 
-=== TEST 16: T15: neither compressed nor redirected
+=== TEST 17: T15: neither compressed nor redirected
 --- http_config
 gzip on;
 gzip_min_length 1;
@@ -416,7 +453,7 @@ for my $uri ('/ocsp/' . escape(base64($der)), '/crl', '/ca') {
 
 
 
-=== TEST 17: T16: errors of OCSP are answers of HTTP
+=== TEST 18: T16: errors of OCSP are answers of HTTP
 --- config eval
 $::locations . 'location /other { ocsp_responder other; }'
 --- perl
@@ -440,7 +477,54 @@ for my $text ('AAAA', 'M', 'MFE', '....', '%25', base64('x' x 99)) {
 
 
 
-=== TEST 18: T17: connects without a request, TLS, half a request
+=== TEST 19: T16: errors by their status, if that is wanted
+--- config eval
+$::locations . <<'END'
+location /status   { ocsp_responder demo; ocsp_error_status on; }
+location /required { ocsp_responder demo; ocsp_error_status on;
+                     ocsp_request_signature require; }
+END
+--- perl
+my $der = setup();
+
+# what the answer to each method is like
+
+sub is_error {
+    my ($uri, $der, $http, $octets, $name) = @_;
+
+    for my $r (ocsp_post($uri, $der), ocsp_get($uri, $der)) {
+        is($r->{http}, $http, "$name: $http");
+        is($r->{body}, $octets, "$name: the five octets");
+        is($r->{headers}{'content-type'}, 'application/ocsp-response',
+           "$name: their type");
+        is($r->{headers}{'cache-control'}, 'no-store, max-age=0',
+           "$name: not to be kept");
+        is(defined $r->{headers}{'retry-after'}, $http == 503,
+           "$name: when to come again");
+    }
+}
+
+my ($foreign) = ocsp_make({ key => '6b' x 20 });
+
+is_good(ocsp_post('/status', $der), 'good');
+is(ocsp_post('/status', $der)->{http}, 200, 'is 200');
+is(ocsp_post('/status', { serial => '77' })->{http}, 200, 'so is unknown');
+
+is_error('/status', 'nonsense', 400, $PKI::OCSP::MALFORMED, 'malformed');
+is_error('/status', $foreign, 403, $PKI::OCSP::UNAUTHORIZED, 'unauthorized');
+is_error('/required', $der, 403, "\x30\x03\x0a\x01\x05", 'sigRequired');
+is(ocsp_post('/ocsp', 'nonsense')->{http}, 200, 'not set: 200');
+
+redis_stop();
+is_error('/status', ocsp_make({ serial => '78' }), 503,
+         $PKI::OCSP::TRY_LATER, 'tryLater');
+redis_start();
+--- error_log
+redis
+
+
+
+=== TEST 20: T17: connects without a request, TLS, half a request
 --- config eval
 $::locations
 --- perl
@@ -467,7 +551,7 @@ is_good(ocsp_post('/ocsp', $der), 'and when they have gone');
 
 
 
-=== TEST 19: H1 H2 H3: a GET may be cached: dates, Cache-Control
+=== TEST 21: H1 H2 H3: a GET may be cached: dates, Cache-Control
 --- config eval
 $::locations
 --- perl
@@ -492,7 +576,7 @@ my %age;
 for (1 .. 30) {
     $r = ocsp_get('/ocsp', $der);
     my ($n) = $r->{headers}{'cache-control'} =~ /max-age=(\d+)/;
-    my $left = $r->{next_update}{at} - $r->{produced_at}{at};
+    my $left = $r->{next_update}{at} - at($r->{headers}{date});
     $age{$n}++;
     $age{bad}++ if $n <= 0 || $n > $left / 2 + 1;
 }
@@ -512,7 +596,7 @@ sub at {
 
 
 
-=== TEST 20: H6: If-Modified-Since: 304 with the headers of 200
+=== TEST 22: H6: If-Modified-Since: 304 with the headers of 200
 --- config eval
 $::locations
 --- perl
@@ -538,7 +622,100 @@ is($status, 200, 'an old one: 200');
 
 
 
-=== TEST 21: H7 H8 H9: what must not be cached says so, the rest never does
+=== TEST 23: H5: ETag: the SHA-256 of the answer, from every worker
+--- config eval
+$::locations . 'add_header X-Pid $pid;'
+--- perl
+my $der = setup();
+my $uri = '/ocsp/' . escape(base64($der));
+my %answers;
+
+ok(wait_until(sub {
+    %answers = by_worker("GET $uri HTTP/1.0\r\n\r\n");
+    my %bodies = map { $_->[2] => 1 } map { @$_ } values %answers;
+    keys %bodies == 1;
+}), 'every worker gives the same octets');
+
+for my $pid (keys %answers) {
+    my (undef, $headers, $body) = @{ $answers{$pid}[0] };
+    is($headers->{etag}, '"' . sha256_hex($body) . '"', 'their SHA-256');
+}
+
+my ($status, $headers) = http('HEAD', $uri);
+is($headers->{etag}, $answers{ (keys %answers)[0] }[0][1]{etag}, 'HEAD');
+
+# another answer has another one
+
+my $first = ocsp_get('/ocsp', ocsp_make({ cert => new_certificate('etag') }));
+is($first->{headers}{etag}, '"' . sha256_hex($first->{body}) . '"',
+   'also when it has just been signed');
+isnt($first->{headers}{etag}, $headers->{etag}, 'and another one');
+
+my $several = ocsp_get('/ocsp', ocsp_make({ ids => [ {}, {} ] }));
+is($several->{headers}{etag}, '"' . sha256_hex($several->{body}) . '"',
+   'of several certificates, too');
+
+
+
+=== TEST 24: H6: If-None-Match: 304 with the headers of 200
+--- config eval
+$::locations
+--- perl
+my $der = setup();
+my $uri = '/ocsp/' . escape(base64($der));
+my ($etag, $modified, $old);
+
+ok(wait_until(sub {
+    my @etags = map { (http_get($uri))[1]{etag} } 1 .. 10;
+    (undef, my $headers) = http_get($uri);
+    ($etag, $modified) = @$headers{qw( etag last-modified )};
+    $old = 'Mon, 01 Jan 2001 00:00:00 GMT';
+    !grep { $_ ne $etag } @etags;
+}), 'the answer stays');
+
+for ([ 'the tag', 304, $etag ],
+     [ 'the tag, weak', 304, "W/$etag" ],
+     [ 'any', 304, '*' ],
+     [ 'the last one of a list', 304, "\"a\", W/\"b\",  $etag" ],
+     [ 'the first one of a list', 304, "$etag,\"a\"" ],
+     [ 'another one', 200, '"a"' ],
+     [ 'a part of it', 200, substr($etag, 0, 20) . '"' ],
+     [ 'the tag, modified since', 304, $etag, $old ],
+     [ 'another one, not modified since', 200, '"a"', $modified ])
+{
+    my ($name, $expected, $tag, $since) = @$_;
+
+    for my $method (qw( GET HEAD )) {
+        my ($status, $h, $body) = http($method, $uri, headers => {
+            'If-None-Match' => $tag,
+            $since ? ('If-Modified-Since' => $since) : () });
+
+        is($status, $expected, "$name: $method: $expected");
+        next if $status != 304;
+
+        is($body, '', "$name: no body");
+        is($h->{etag}, $etag, "$name: its ETag");
+        is($h->{'content-type'}, undef, "$name: no type");
+        like($h->{'cache-control'}, qr/^max-age=\d+, public/,
+             "$name: Cache-Control");
+        like($h->{$_}, qr/ GMT$/, "$name: $_") for qw( date expires );
+    }
+}
+
+for ([ 'POST', http_post('/ocsp', $der, headers => { 'If-None-Match' => '*' }) ],
+     [ 'a nonce', http_get('/ocsp/' . escape(base64(ocsp_make(
+           { nonce => '01' x 16 }))), headers => { 'If-None-Match' => '*' }) ],
+     [ 'an error', http_get('/ocsp/MA==',
+           headers => { 'If-None-Match' => '*' }) ])
+{
+    my ($name, $status, undef, $body) = @$_;
+    is($status, 200, "$name: never 304");
+    ok(length $body, "$name: an answer");
+}
+
+
+
+=== TEST 25: H7 H8 H9: what must not be cached says so, the rest never does
 --- config eval
 $::locations
 --- perl
@@ -572,7 +749,35 @@ for my $r (ocsp_get('/ocsp', $nonce), ocsp_post('/ocsp', $nonce),
 
 
 
-=== TEST 22: variables: what was asked and answered
+=== TEST 26: H11: a tag to purge by, made of the serial number
+--- http_config
+map $ocsp_serial $purge_tag {
+    ~(?<last>..)$  $last;
+}
+--- config
+location = /probe  { pki_probe; }
+location = /enroll { enroll demo; enroll_auth none insecure; }
+location /ocsp     { ocsp_responder demo;
+                     add_header Edge-Cache-Tag $purge_tag; }
+--- perl
+my $der = setup();
+my $last = substr serial_octets($::cert), -2;
+
+for (1 .. 3) {
+    is(ocsp_get('/ocsp', $der)->{headers}{'edge-cache-tag'}, $last,
+       'its last octet');
+    is(ocsp_get('/ocsp', ocsp_make({ hash => 'sha256' }))
+       ->{headers}{'edge-cache-tag'}, $last, 'whichever the hash');
+}
+
+is(ocsp_get('/ocsp', ocsp_make({ serial => '0afe' }))
+   ->{headers}{'edge-cache-tag'}, 'fe', 'of an unknown one');
+is(ocsp_get('/ocsp', 'nonsense')->{headers}{'edge-cache-tag'}, undef,
+   'of nothing: none');
+
+
+
+=== TEST 27: variables: what was asked and answered
 --- config
 location = /probe  { pki_probe; }
 location = /enroll { enroll demo; enroll_auth none insecure; }

@@ -73,6 +73,41 @@ our $basic    = '06092b0601050507300101';
 our $accept   = '2b0601050507300104';
 our $locator  = '2b0601050507300107';
 our $prefer   = '2b0601050507300108';
+our $nobody   = '300a06082a8648ce3d040302' . '030200ff';
+
+# Who signs requests: "radius" by a CA of its own, through another one; each
+# with its key and the chain it sends along.
+
+our %signer;
+
+for ([ 'root' ], [ 'middle', 'root' ], [ 'radius', 'middle', 'middle' ],
+     [ 'stranger' ])
+{
+    my ($name, $issuer, @chain) = @$_;
+    my $key = new_key('ec:P-256');
+    my $file = work_file("$name.pem");
+
+    openssl('req', '-new', '-x509', '-key', $key, '-subj', "/CN=$name",
+            '-days', 30, '-out', $file,
+            ($issuer ? ('-CA', work_file("$issuer.pem"),
+                        '-CAkey', $signer{$issuer}{key}) : ()),
+            '-addext', $name =~ /root|middle/ ? 'keyUsage=keyCertSign'
+                                              : 'keyUsage=digitalSignature');
+
+    $signer{$name} = { key => $key, certs => [
+        $file, map { work_file("$_.pem") } @chain ] };
+}
+
+our $root = work_file('root.pem');
+
+# What makes a request signed by one of them; more replaces fields.
+
+sub by {
+    my ($name, %more) = @_;
+
+    return (requestor_of => $signer{$name}{certs}[0],
+            sign => { %{ $signer{$name} }, %more });
+}
 
 run_tests();
 
@@ -433,8 +468,8 @@ setup();
 
 my @answers = asked('/ocsp', 'Q',
     'Q18: requestorName'   => { requestor => 'a.example' }, 'good',
-    'Q19: a signature'     => { signature => '0500' }, 'good',
-    'Q18 Q19: both'        => { requestor => 'a', signature => '0500' },
+    'Q19: a signature'     => { signature => $::nobody }, 'good',
+    'Q18 Q19: both'        => { requestor => 'a', signature => $::nobody },
                               'good',
     'Q20: serviceLocator'  => { ids => [ { ext =>
                                   [ [ $::locator, '3000' ] ] } ] }, 'good',
@@ -456,7 +491,139 @@ is($ocsp{status}, 'good', 'Q19: of openssl');
 
 
 
-=== TEST 18: Q21: nonces that are empty or too long
+=== TEST 18: Q19: signatures: ignored, verified, required
+--- config eval
+$::locations . <<"END";
+location /verify  { ocsp_responder demo; ocsp_request_signature verify; }
+location /require { ocsp_responder demo; ocsp_request_signature require
+                        trusted_certificate=$::root; }
+location /m/      { certificate_master demo;
+                    certificate_master_user someone;
+                    certificate_master_roles admin; }
+END
+--- perl
+setup();
+
+my $key = new_key('ec:P-256');
+my (undef, undef, $own) = enroll('/enroll', new_csr(key => $key,
+                                                    subject => '/CN=own'));
+$::signer{own} = { key => $key, certs => [ $own ] };
+
+for my $uri (qw( /ocsp /verify )) {
+    asked($uri, "Q19 $uri",
+        'none'     => {}, 'good',
+        'our own'  => { ::by('own') }, 'good',
+        'a nonce'  => { ::by('own'), nonce => '07' x 16 }, 'good',
+        'v1, said' => { ::by('own'), version => 0 }, 'good');
+}
+
+asked('/ocsp', 'Q19 ignored',
+    'a stranger'   => { ::by('stranger') }, 'good',
+    'wrong octets' => { ::by('own', over => '3000') }, 'good');
+
+asked('/require', 'Q19 required',
+    'none'           => {}, 'sign_required',
+    'a name only'    => { requestor_of => $own }, 'sign_required',
+    'our own'        => { ::by('own') }, 'good',
+    'of a chain'     => { ::by('radius') }, 'good',
+    'for three'      => { ::by('own'), ids => [ {}, {}, {} ] },
+                        'good good good',
+    'no name'        => { ::by('own'), requestor_of => undef }, 'good',
+    'a DNS name'     => { ::by('own'), requestor_of => undef,
+                          requestor => 'a.example' }, 'good',
+    'no certificate' => { ::by('own', certs => []) }, 'unauthorized',
+    'half a chain'   => { ::by('radius', certs =>
+                          [ work_file('radius.pem') ]) }, 'unauthorized',
+    'another name'   => { ::by('own'), requestor_of =>
+                          work_file('stranger.pem') }, 'unauthorized',
+    'a stranger'     => { ::by('stranger') }, 'unauthorized',
+    'of a CA'        => { ::by('middle') }, 'unauthorized');
+
+for my $uri (qw( /verify /require )) {
+    asked($uri, "Q19 $uri",
+        'a stranger'   => { ::by('stranger') }, 'unauthorized',
+        'wrong octets' => { ::by('own', over => '3000') }, 'unauthorized',
+        'another key'  => { ::by('own', key => $::signer{radius}{key}) },
+                          'unauthorized',
+        'SHA-1'        => { ::by('own', md => 'sha1') }, 'unauthorized',
+        'broken'       => { signature => '0500' }, 'malformed_request');
+}
+
+asked('/verify', 'Q19', 'trusted elsewhere' => { ::by('radius') },
+      'unauthorized');
+
+my ($der) = ocsp_make({ ::by('own') });
+is(words(ocsp_get('/require', $der)), 'good', 'by GET, too');
+
+# openssl's own
+
+for ([ 'own', 'good' ], [ 'radius', 'good' ], [ 'stranger', 'error' ]) {
+    my ($name, $expected) = @$_;
+    my ($cert, @chain) = @{ $::signer{$name}{certs} };
+    my %ocsp = ocsp_ask(url => '/require', ca => work_file('demo.pem'),
+                        cert => $::cert, args => [
+                            '-signer', $cert,
+                            '-signkey', $::signer{$name}{key},
+                            map { ('-sign_other', $_) } @chain ]);
+    is($ocsp{status}, $expected, "openssl, $name");
+}
+
+# whose certificate is revoked has nothing to ask
+
+is(revoke($own, 'certificateHold'), 200, 'held');
+is(words(ocsp_post('/require', { ::by('own') })), 'unauthorized', 'held');
+is(words(ocsp_post('/ocsp', { ::by('own') })), 'good', 'ignored');
+is(release($own), 200, 'released');
+is(words(ocsp_post('/require', { ::by('own') })), 'good', 'released');
+is(revoke($own), 200, 'revoked');
+is(words(ocsp_post('/verify', { ::by('own') })), 'unauthorized', 'revoked');
+
+
+
+=== TEST 19: Q1 Q19 Q26: signatures and preferences of a wrong shape
+--- config eval
+$::locations
+--- perl
+setup();
+my $bad = 'malformed_request';
+my $algorithm = '300a06082a8648ce3d040302';
+my $stranger = $::signer{stranger}{certs}[0];
+my $pair = '300c' . $algorithm;
+
+asked('/ocsp', 'Q19',
+    'empty'               => { signature => $algorithm }, $bad,
+    'no algorithm'        => { signature => '030200ff' }, $bad,
+    'unused bits'         => { signature => $algorithm . '030204f0' }, $bad,
+    'no octet'            => { signature => $algorithm . '0300' }, $bad,
+    'certs: no list'      => { signature => $::nobody . 'a0020500' }, $bad,
+    'certs: no SEQUENCE'  => { signature => $::nobody . 'a00430020500' },
+                             $bad,
+    'certs: none'         => { signature => $::nobody . 'a0023000' }, 'good',
+    'certs: ten'          => { ::by('stranger', certs => [ ($stranger) x 10 ])
+                             }, 'good',
+    'certs: eleven'       => { ::by('stranger', certs => [ ($stranger) x 11 ])
+                             }, $bad,
+    'more'                => { ::by('stranger', tail => '0500') }, $bad);
+
+asked('/ocsp', 'Q26',
+    'sixteen'      => { ext => [ [ $::prefer, '3081e0' . $pair x 16 ] ] },
+                      'good',
+    'seventeen'    => { ext => [ [ $::prefer, '3081ee' . $pair x 17 ] ] },
+                      $bad,
+    'not a list'   => { ext => [ [ $::prefer, '0500' ] ] }, $bad,
+    'no algorithm' => { ext => [ [ $::prefer, '30023000' ] ] }, $bad,
+    'no OID'       => { ext => [ [ $::prefer, '3006300430020500' ] ] }, $bad,
+    'more in one'  => { ext => [ [ $::prefer, '3010' . '300e' . $algorithm
+                                   . '0500' ] ] }, $bad,
+    'twice'        => { ext => [ ([ $::prefer, '300e' . $pair ]) x 2 ] },
+                      $bad,
+    'with a curve' => { ext => [ [ $::prefer, '30233021' . $algorithm
+                          . '301306072a8648ce3d020106082a8648ce3d030107' ] ]
+                      }, 'good');
+
+
+
+=== TEST 20: Q21: nonces that are empty or too long
 --- config eval
 $::locations
 --- perl
@@ -472,7 +639,7 @@ asked('/ocsp', 'Q21',
 
 
 
-=== TEST 19: Q22 Q23: every nonce of 1 to 128 octets comes back as it was
+=== TEST 21: Q22 Q23: every nonce of 1 to 128 octets comes back as it was
 --- config eval
 $::locations
 --- perl
@@ -510,7 +677,7 @@ for my $n (1, 8, 16, 32, 120) {
 
 
 
-=== TEST 20: Q24: a nonce of a single request is ignored
+=== TEST 22: Q24: a nonce of a single request is ignored
 --- config eval
 $::locations
 --- perl
@@ -521,7 +688,7 @@ is_deeply($r->{extensions}, [], 'not echoed');
 
 
 
-=== TEST 21: Q28: without Redis an unknown serial is "try later", at once
+=== TEST 23: Q28: without Redis an unknown serial is "try later", at once
 --- config eval
 $::locations
 --- perl
@@ -566,7 +733,7 @@ redis
 
 
 
-=== TEST 22: Q28: a reload asks nobody to come again
+=== TEST 24: Q28: a reload asks nobody to come again
 --- config eval
 $::locations
 --- perl

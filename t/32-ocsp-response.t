@@ -6,6 +6,7 @@ use lib 't/lib';
 use PKI;
 use PKI::Client;
 use PKI::OCSP;
+use POSIX qw( strftime );
 
 redis_start(appendonly => 1);
 http_config(authority('demo', key => 'ec:P-256'),
@@ -292,7 +293,7 @@ for my $r (@parsed) {
 ok(@parsed > 100, scalar(@parsed) . ' answers');
 is_deeply(\%bad, {}, 'none failed, none after its signer\'s end');
 ok(keys %signer >= 3, scalar(keys %signer) . ' responders');
-ok(keys %signer <= 5, 'one at a time, for both workers');
+ok(keys %signer <= 7, 'one at a time, for both workers');
 
 
 
@@ -486,3 +487,193 @@ for ([ $::cert, 'good' ], [ $bad, 'revoked' ]) {
     like($out . $err, qr/Certificate Status: $expected/, 'ocsptool');
     like($out . $err, qr/Success/, 'verified');
 }
+
+
+
+=== TEST 15: R3: thisUpdate earlier than it was known, for clocks that are behind
+--- config eval
+$::locations . <<'END'
+location /back { ocsp_responder demo; ocsp_validity backdate=60s; }
+END
+--- perl
+setup();
+my ($der) = ocsp_make({});
+
+for my $get (0, 1) {
+    my ($plain, $back) = map { $get ? ocsp_get($_, $der) : ocsp_post($_, $der) }
+                         qw( /ocsp /back );
+
+    is($back->{status}, 'good', 'good');
+    ok($back->{this_update}{at} <= $back->{produced_at}{at} - 60,
+       'thisUpdate is a minute early');
+    ok($back->{this_update}{at} >= $back->{produced_at}{at} - 70,
+       'and not more');
+    is($back->{next_update}{at} - $back->{this_update}{at}, 660,
+       'nextUpdate is what it was');
+    ok($plain->{this_update}{at} > $plain->{produced_at}{at} - 10,
+       'elsewhere it is as ever');
+
+    next if !$get;
+
+    is($back->{headers}{'last-modified'},
+       strftime('%a, %d %b %Y %H:%M:%S GMT', gmtime $back->{this_update}{at}),
+       'Last-Modified says the same');
+}
+
+my $bad = new_certificate('early');
+revoke($bad);
+my $r = ocsp_post('/back', { cert => $bad });
+is($r->{status}, 'revoked', 'revoked');
+is($r->{verified}, 1, 'signed');
+
+
+
+=== TEST 16: R7: the responder by its name
+--- config eval
+$::locations . <<'END'
+location /name { ocsp_responder demo; ocsp_responder_id name; }
+END
+--- perl
+setup();
+
+for my $request ({}, { nonce => '07' x 16 }, { ids => [ {}, {} ] }) {
+    my $r = ocsp_post('/name', $request);
+    is($r->{status}, 'good', 'good');
+    is($r->{responder}, 'by_name', 'byName');
+    ok($r->{responder_is_signer}, 'the subject of its certificate');
+    is($r->{verified}, 1, 'signed');
+
+    $r = ocsp_post('/ocsp', $request);
+    is($r->{responder}, 'by_key', 'byKey elsewhere');
+    is($r->{responder_key}, $r->{signer}{key_hash}, 'of its key');
+}
+
+my $ca = work_file('demo.pem');
+my %ocsp = ocsp_ask(url => '/name', ca => $ca, cert => $::cert);
+is("$ocsp{status} $ocsp{verified}", 'good 1', 'openssl agrees');
+
+my $url = 'http://127.0.0.1:' . Test::Nginx::Util::server_port_for_client()
+          . '/name';
+my ($code, $out, $err) = command(
+    'ocsptool', "--ask=$url", '--nonce', "--load-issuer=$ca",
+    "--load-cert=$::cert", "--load-trust=$ca");
+like($out . $err, qr/Certificate Status: good/, 'ocsptool agrees');
+
+
+
+=== TEST 17: R14: a compromised authority: all are revoked
+--- config eval
+$::locations . <<'END'
+location /bad { ocsp_responder demo;
+                ocsp_compromised 2020-02-29T23:59:59Z;
+                add_header X-Status "$ocsp_status $ocsp_reason"; }
+END
+--- error_log
+redis
+--- perl
+setup();
+my $held = new_certificate('held before');
+revoke($held, 'certificateHold');
+
+for my $request ({}, { nonce => '07' x 16 }, { serial => '4e' x 16 },
+                 { cert => $held }, { serial => '01' x 40 })
+{
+    my $r = ocsp_post('/bad', $request);
+    is($r->{status}, 'revoked', 'revoked');
+    is($r->{reason}, 2, 'cACompromise');
+    is($r->{revoked_at}{text}, '20200229235959Z', 'since then');
+    is($r->{headers}{'x-status'}, 'revoked cACompromise', 'variables');
+    is($r->{verified}, 1, 'signed');
+    is(scalar @{ $r->{responses}[0]{extensions} }, 0, 'nothing else');
+}
+
+my ($der) = ocsp_make({});
+is(ocsp_get('/ocsp', $der)->{status}, 'good', 'good elsewhere') for 1 .. 4;
+is(ocsp_get('/bad', $der)->{status}, 'revoked', 'not from the cache')
+    for 1 .. 4;
+
+is(ocsp_post('/bad', { key => '6b' x 20 })->{error}, 'unauthorized',
+   'of somebody else nothing is said');
+
+redis_stop();
+is(ocsp_post('/bad', $_)->{status}, 'revoked', 'nobody has to be asked')
+    for $der, { serial => '4f' x 16 };
+redis_start(appendonly => 1);
+
+
+
+=== TEST 18: R15: certificates that have expired
+--- config eval
+$::locations . <<'END'
+location /kept { ocsp_responder demo; ocsp_retention 1d; }
+END
+--- perl
+setup();
+my $cutoff = '1.3.6.1.5.5.7.48.1.6';
+my %record = @{ redis_cmd('HGETALL',
+                          'pki:{demo}:cert:' . serial_of($::cert)) };
+my $n = 0;
+
+my $new = sub {
+    my (%with) = @_;
+    my $serial = sprintf '5c%030x', ++$n;
+    redis_cmd('HSET', "pki:{demo}:cert:$serial", %record, %with);
+    return $serial;
+};
+
+my @revoked = (status => 'revoked', reason => 1, revoked_at => 1700000000);
+my %serial = (
+    good    => $new->(not_after => time - 100),
+    revoked => $new->(not_after => time - 100, @revoked),
+);
+
+for my $status (sort keys %serial) {
+    for my $request ({}, { nonce => '07' x 16 }, { hash => 'sha256' }) {
+        my $r = ocsp_post('/kept', { %$request, serial => $serial{$status} });
+        my ($e, @more) = @{ $r->{responses}[0]{extensions} };
+
+        is($r->{status}, $status, "expired, $status: told all the same");
+        is(scalar @more, 0, 'one extension');
+        is($e->{oid}, $cutoff, 'archiveCutoff');
+        is($e->{critical}, 0, 'not critical');
+        is(substr($e->{value}, 0, 4), '180f', 'GeneralizedTime');
+
+        is(pack('H*', substr $e->{value}, 4),
+           strftime('%Y%m%d%H%M%SZ', gmtime $r->{produced_at}{at} - 86400),
+           'a day before producedAt');
+        is($r->{verified}, 1, 'signed');
+    }
+
+    is_deeply(ocsp_post('/ocsp', { serial => $serial{$status} })
+              ->{responses}[0]{extensions}, [], 'no cutoff where none is set');
+}
+
+is_deeply(ocsp_post('/kept', {})->{responses}[0]{extensions}, [],
+          'none of a valid one');
+
+# longer than that ago: nothing is told
+
+for my $status ([], \@revoked) {
+    my $old = $new->(not_after => time - 86500, @$status);
+
+    is(ocsp_post('/kept', { serial => $old })->{error}, 'unauthorized',
+       'forgotten');
+    is(ocsp_post('/ocsp', { serial => $old })->{error}, 'successful',
+       'not elsewhere');
+
+    my $r = ocsp_post('/kept', { ids => [ { serial => $old }, {} ] });
+    is(join(' ', map { $_->{status} } @{ $r->{responses} }), 'unknown good',
+       'beside another: unknown');
+}
+
+# an answer that is kept does not outlast the end of the certificate
+
+my ($der) = ocsp_make({ serial => $new->(not_after => time + 3) });
+my $has = sub {
+    my $r = ocsp_get('/kept', $der);
+    return "$r->{status} " . @{ $r->{responses}[0]{extensions} };
+};
+
+is($has->(), 'good 0', 'valid') for 1 .. 4;
+ok(wait_until(sub { $has->() eq 'good 1' }, 8), 'expired');
+is($has->(), 'good 1', 'from then on, on every worker') for 1 .. 8;

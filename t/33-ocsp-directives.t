@@ -1,5 +1,6 @@
 # The directives of OCSP: what each accepts, what it does, and how it stops
-# nginx when it is wrong.  Those of CRLs are in 34, of certificates in 35.
+# nginx when it is wrong.  Those of CRLs are in 34, of certificates in 35,
+# ocsp_signer is in 38.
 
 use lib 't/lib';
 use PKI;
@@ -19,6 +20,18 @@ location /m/       { certificate_master demo;
 END
 
 our $cert;
+
+# somebody who signs requests, known to none of the authorities
+
+our $asker_key = new_key('ec:P-256');
+our $asker = work_file('asker.pem');
+openssl('req', '-new', '-x509', '-key', $asker_key, '-subj', '/CN=asker',
+        '-addext', 'keyUsage=digitalSignature', '-out', $asker);
+
+our $bundle = work_file('bundle.pem', slurp($asker));
+our $broken = work_file('broken.pem', slurp($asker) . substr slurp($asker), 0,
+                        200);
+our $empty = work_file('empty.pem', "\n");
 
 sub setup {
     my ($uri) = @_;
@@ -58,7 +71,7 @@ my $der = setup();
 my $text = escape(base64($der));
 
 for ("/ocsp/$text", "/ocsp/$text?a=b", "/oc/$text") {
-    is(words((ocsp_parse([ http_get($_) ]))[0]), 'good', 'answered');
+    is((ocsp_parse([ http_get($_) ]))[0]{status}, 'good', 'answered');
 }
 
 is(words(ocsp_post('/one', $der)), 'good', 'POST');
@@ -130,160 +143,7 @@ cannot share its location with another content handler
 
 
 
-=== TEST 9: ocsp_signer: key and validity, inherited
---- http_config
-ocsp_signer auto key=ec:P-384 validity=1h;
---- config eval
-$::common . 'location /ocsp { ocsp_responder demo; }'
---- perl
-my $r = ocsp_post('/ocsp', setup());
-is($r->{status}, 'good', 'good');
-is($r->{signer}{key}, 'ec:384', 'its key');
-ok(abs($r->{signer}{not_after} - time - 3600) < 60, 'its validity');
-is($r->{verified}, 1, 'signed');
-
-
-
-=== TEST 10: ocsp_signer: a changed one takes effect with a reload
---- config eval
-$::common . 'location /ocsp { ocsp_responder demo;
-                              ocsp_signer auto key=ec:P-256; }'
---- perl
-my $r = ocsp_post('/ocsp', setup());
-is($r->{signer}{key}, 'ec:256', 'P-256');
-
-my $conf = slurp($Test::Nginx::Util::ConfFile);
-$conf =~ s/key=ec:P-256;/key=ec:P-384;/;
-open my $out, '>', $Test::Nginx::Util::ConfFile or die $!;
-print $out $conf;
-close $out;
-
-nginx_reload(15);
-ok(wait_until(sub {
-    ($r = ocsp_post('/ocsp', {}))->{error} eq 'successful'
-        && $r->{signer}{key} eq 'ec:384';
-}), 'P-384');
-is($r->{verified}, 1, 'signed');
-
-
-
-=== TEST 11: ocsp_signer: an RSA key without a thread pool
---- config
-location /ocsp { ocsp_responder demo; ocsp_signer auto key=rsa:2048; }
---- must_die
---- error_log
-"ocsp_signer auto key=rsa:2048" makes its keys in a thread pool: configure "pki_thread_pool"
-
-
-
-=== TEST 12: ocsp_signer: an RSA key with a thread pool
---- main_config
-thread_pool pki threads=1;
---- http_config
-pki_thread_pool pki;
---- config eval
-$::common . 'location /ocsp { ocsp_responder demo;
-                              ocsp_signer auto key=rsa:2048; }'
---- perl
-my $r = ocsp_post('/ocsp', setup());
-is($r->{status}, 'good', 'good');
-is($r->{signer}{key}, 'rsa:2048', 'RSA');
-
-
-
-=== TEST 13: ocsp_signer: an RSA key that nobody uses needs no thread pool
---- http_config
-ocsp_signer auto key=rsa:2048;
---- config eval
-$::common . 'location /ocsp { ocsp_responder demo; ocsp_signer auto; }'
---- perl
-is(ocsp_post('/ocsp', setup())->{signer}{key}, 'ec:256', 'P-256');
-
-
-
-=== TEST 14: ocsp_signer authority, not in this version
---- config
-location /ocsp { ocsp_responder demo; ocsp_signer authority; }
---- must_die
---- error_log
-"ocsp_signer authority" is not available in this version
-
-
-
-=== TEST 15: ocsp_signer file, not in this version
---- config
-location /ocsp { ocsp_responder demo; ocsp_signer file a b; }
---- must_die
---- error_log
-"ocsp_signer file" is not available in this version
-
-
-
-=== TEST 16: ocsp_signer of an unknown kind
---- config
-location /ocsp { ocsp_responder demo; ocsp_signer self; }
---- must_die
---- error_log
-invalid parameter "self" in "ocsp_signer": "auto" would be right
-
-
-
-=== TEST 17: ocsp_signer with a key too large
---- config
-location /ocsp { ocsp_responder demo; ocsp_signer auto key=rsa:4096; }
---- must_die
---- error_log
-invalid parameter "key=rsa:4096" in "ocsp_signer"
-
-
-
-=== TEST 18: ocsp_signer with a key of a vault
---- config
-location /ocsp { ocsp_responder demo; ocsp_signer auto key=ec-hsm:P-256; }
---- must_die
---- error_log
-invalid parameter "key=ec-hsm:P-256" in "ocsp_signer"
-
-
-
-=== TEST 19: ocsp_signer with a validity too short
---- config
-location /ocsp { ocsp_responder demo; ocsp_signer auto validity=4s; }
---- must_die
---- error_log
-a time of at least 5 seconds, e.g. "validity=24h" would be right
-
-
-
-=== TEST 20: ocsp_signer with an unknown parameter
---- config
-location /ocsp { ocsp_responder demo; ocsp_signer auto size=1; }
---- must_die
---- error_log
-invalid parameter "size=1" in "ocsp_signer": "key=" or "validity=" would be right
-
-
-
-=== TEST 21: ocsp_signer twice
---- config
-location /ocsp { ocsp_responder demo; ocsp_signer auto; ocsp_signer auto; }
---- must_die
---- error_log
-"ocsp_signer" directive is duplicate
-
-
-
-=== TEST 22: ocsp_signer: two of one authority
---- config
-location /a { ocsp_responder demo; }
-location /b { ocsp_responder demo; ocsp_signer auto key=ec:P-384; }
---- must_die
---- error_log
-locations with "ocsp_responder demo" have different "ocsp_signer"
-
-
-
-=== TEST 23: ocsp_validity: each status its own
+=== TEST 9: ocsp_validity: each status its own
 --- config eval
 $::common . <<'END'
 location /ocsp    { ocsp_responder demo; }
@@ -311,7 +171,7 @@ is(words(ocsp_post('/ocsp', { cert => $revoked })), 'revoked', 'revoked');
 
 
 
-=== TEST 24: ocsp_validity: R6: an answer ends when what is known is that old
+=== TEST 10: ocsp_validity: R6: an answer ends when what is known is that old
 --- config eval
 $::common . <<'END'
 location /ocsp  { ocsp_responder demo; }
@@ -350,7 +210,7 @@ redis
 
 
 
-=== TEST 25: ocsp_validity of nothing
+=== TEST 11: ocsp_validity of nothing
 --- config
 location /ocsp { ocsp_responder demo; ocsp_validity good=0; }
 --- must_die
@@ -359,7 +219,7 @@ invalid parameter "good=0" in "ocsp_validity": a time, e.g. "good=10m" would be 
 
 
 
-=== TEST 26: ocsp_validity that is no time
+=== TEST 12: ocsp_validity that is no time
 --- config
 location /ocsp { ocsp_responder demo; ocsp_validity hold=soon; }
 --- must_die
@@ -368,7 +228,7 @@ invalid parameter "hold=soon" in "ocsp_validity"
 
 
 
-=== TEST 27: ocsp_validity of an unknown status
+=== TEST 13: ocsp_validity of an unknown status
 --- config
 location /ocsp { ocsp_responder demo; ocsp_validity bad=1m; }
 --- must_die
@@ -377,7 +237,7 @@ invalid parameter "bad=1m" in "ocsp_validity"
 
 
 
-=== TEST 28: ocsp_validity of one status twice
+=== TEST 14: ocsp_validity of one status twice
 --- config
 location /ocsp { ocsp_responder demo; ocsp_validity good=1m good=2m; }
 --- must_die
@@ -386,7 +246,7 @@ location /ocsp { ocsp_responder demo; ocsp_validity good=1m good=2m; }
 
 
 
-=== TEST 29: ocsp_unknown: http, server and location
+=== TEST 15: ocsp_unknown: http, server and location
 --- http_config
 ocsp_unknown revoked;
 --- config eval
@@ -401,7 +261,7 @@ is(words(ocsp_post('/own', { serial => '4e4e' })), 'unauthorized', 'own');
 
 
 
-=== TEST 30: ocsp_unknown good
+=== TEST 16: ocsp_unknown good
 --- config
 location /ocsp { ocsp_responder demo; ocsp_unknown good; }
 --- must_die
@@ -410,7 +270,7 @@ invalid parameter "good" in "ocsp_unknown": "unauthorized", "unknown" or "revoke
 
 
 
-=== TEST 31: ocsp_unknown twice
+=== TEST 17: ocsp_unknown twice
 --- config
 location /ocsp { ocsp_responder demo; ocsp_unknown revoked;
                  ocsp_unknown unknown; }
@@ -420,7 +280,7 @@ location /ocsp { ocsp_responder demo; ocsp_unknown revoked;
 
 
 
-=== TEST 32: ocsp_nonce on, off
+=== TEST 18: ocsp_nonce on, off
 --- config eval
 $::common . <<'END'
 location /ocsp { ocsp_responder demo; }
@@ -445,7 +305,7 @@ is(ocsp_post('/off', { nonce => '' })->{error}, 'malformed_request',
 
 
 
-=== TEST 33: ocsp_nonce maybe
+=== TEST 19: ocsp_nonce maybe
 --- config
 location /ocsp { ocsp_responder demo; ocsp_nonce maybe; }
 --- must_die
@@ -454,7 +314,7 @@ invalid value "maybe" in "ocsp_nonce" directive
 
 
 
-=== TEST 34: ocsp_max_requests
+=== TEST 20: ocsp_max_requests
 --- config eval
 $::common . <<'END'
 location /ocsp { ocsp_responder demo; }
@@ -476,7 +336,7 @@ for ([ '/ocsp', 10 ], [ '/one', 1 ], [ '/many', 100 ]) {
 
 
 
-=== TEST 35: ocsp_max_requests 0
+=== TEST 21: ocsp_max_requests 0
 --- config
 location /ocsp { ocsp_responder demo; ocsp_max_requests 0; }
 --- must_die
@@ -485,7 +345,7 @@ invalid parameter "0" in "ocsp_max_requests": a number from 1 to 100 would be ri
 
 
 
-=== TEST 36: ocsp_max_requests 101
+=== TEST 22: ocsp_max_requests 101
 --- config
 location /ocsp { ocsp_responder demo; ocsp_max_requests 101; }
 --- must_die
@@ -494,7 +354,7 @@ invalid parameter "101" in "ocsp_max_requests"
 
 
 
-=== TEST 37: ocsp_max_requests twice
+=== TEST 23: ocsp_max_requests twice
 --- config
 location /ocsp { ocsp_responder demo; ocsp_max_requests 1;
                  ocsp_max_requests 2; }
@@ -504,7 +364,7 @@ location /ocsp { ocsp_responder demo; ocsp_max_requests 1;
 
 
 
-=== TEST 38: ocsp_on_error: stale goes on, try_later for a minute only
+=== TEST 24: ocsp_on_error: stale goes on, try_later for a minute only
 --- config eval
 $::common . <<'END'
 location /ocsp   { ocsp_responder demo; }
@@ -527,7 +387,7 @@ redis
 
 
 
-=== TEST 39: ocsp_on_error die
+=== TEST 25: ocsp_on_error die
 --- config
 location /ocsp { ocsp_responder demo; ocsp_on_error die; }
 --- must_die
@@ -536,10 +396,430 @@ invalid parameter "die" in "ocsp_on_error": "stale" or "try_later" would be righ
 
 
 
-=== TEST 40: ocsp_on_error twice
+=== TEST 26: ocsp_on_error twice
 --- config
 location /ocsp { ocsp_responder demo; ocsp_on_error stale;
                  ocsp_on_error stale; }
 --- must_die
 --- error_log
 "ocsp_on_error" directive is duplicate
+
+
+
+=== TEST 27: ocsp_cache on, off
+--- config eval
+$::common . <<'END'
+add_header X-Cache $ocsp_cache;
+location /ocsp { ocsp_responder demo; }
+location /off  { ocsp_responder demo; ocsp_cache off; }
+END
+--- perl
+my $der = setup();
+my $r;
+
+ok(wait_until(sub {
+    ($r = ocsp_get('/ocsp', $der))->{headers}{'x-cache'} eq 'hit'
+}), 'kept');
+
+for (1 .. 8) {
+    my $again = ocsp_get('/ocsp', $der);
+    is($again->{headers}{'x-cache'}, 'hit', 'kept');
+    is($again->{body}, $r->{body}, 'the same octets');
+}
+
+my %body;
+
+for (1 .. 4) {
+    $r = ocsp_get('/off', $der);
+    is(words($r), 'good', 'off: good');
+    is($r->{verified}, 1, 'signed');
+    is($r->{headers}{'x-cache'}, 'bypass', 'not kept');
+    $body{ $r->{body} }++;
+}
+
+is(scalar keys %body, 4, 'signed each time');
+
+
+
+=== TEST 28: ocsp_cache auto
+--- config
+location /ocsp { ocsp_responder demo; ocsp_cache auto; }
+--- must_die
+--- error_log
+invalid value "auto" in "ocsp_cache" directive
+
+
+
+=== TEST 29: ocsp_retention: inherited, and off
+--- http_config
+ocsp_retention 30d;
+--- config eval
+$::common . <<'END'
+location /ocsp { ocsp_responder demo; }
+location /off  { ocsp_responder demo; ocsp_retention off; }
+END
+--- perl
+setup();
+my %record = @{ redis_cmd('HGETALL', 'pki:{demo}:cert:' . serial_of($::cert)) };
+my $serial = '5b' . '00' x 15;
+
+redis_cmd('HSET', "pki:{demo}:cert:$serial", %record,
+          not_after => time - 31 * 86400);
+
+is(words(ocsp_post('/ocsp', {})), 'good', 'a valid one');
+is(words(ocsp_post('/ocsp', { serial => $serial })), 'unauthorized',
+   'one that is forgotten');
+is(words(ocsp_post('/off', { serial => $serial })), 'good',
+   'off: nothing is forgotten');
+
+
+
+=== TEST 30: ocsp_retention of nothing
+--- config
+location /ocsp { ocsp_responder demo; ocsp_retention 0; }
+--- must_die
+--- error_log
+invalid parameter "0" in "ocsp_retention": a time, e.g. "365d", or "off" would be right
+
+
+
+=== TEST 31: ocsp_retention that is no time
+--- config
+location /ocsp { ocsp_responder demo; ocsp_retention forever; }
+--- must_die
+--- error_log
+invalid parameter "forever" in "ocsp_retention"
+
+
+
+=== TEST 32: ocsp_retention twice
+--- config
+location /ocsp { ocsp_responder demo; ocsp_retention off;
+                 ocsp_retention 1d; }
+--- must_die
+--- error_log
+"ocsp_retention" directive is duplicate
+
+
+
+=== TEST 33: ocsp_request_signature: inherited, overridden
+--- http_config eval
+"ocsp_request_signature require trusted_certificate=$::bundle;"
+--- config eval
+$::common . <<'END'
+location /ocsp   { ocsp_responder demo; ocsp_request_signature ignore; }
+location /all    { ocsp_responder demo; }
+location /verify { ocsp_responder demo; ocsp_request_signature verify;
+                   if ($args) { add_header X-Args $args; } }
+END
+--- perl
+setup();
+my %signed = (requestor_of => $::asker,
+              sign => { key => $::asker_key, certs => [ $::asker ] });
+
+is(words(ocsp_post('/ocsp', {})), 'good', 'ignore: unsigned');
+is(words(ocsp_post('/ocsp', \%signed)), 'good', 'ignore: signed');
+is(words(ocsp_post('/all', {})), 'sign_required', 'require: unsigned');
+is(words(ocsp_post('/all', \%signed)), 'good', 'require: signed');
+is(words(ocsp_post('/verify', {})), 'good', 'verify: unsigned');
+is(words(ocsp_post('/verify', \%signed)), 'unauthorized',
+   'verify: signed by somebody in the file of another level');
+is(words(ocsp_post('/verify?a=b', \%signed)), 'unauthorized',
+   'verify: the same in "if"');
+
+
+
+=== TEST 34: ocsp_request_signature maybe
+--- config
+location /ocsp { ocsp_responder demo; ocsp_request_signature maybe; }
+--- must_die
+--- error_log
+invalid parameter "maybe" in "ocsp_request_signature": "ignore", "verify" or "require"
+
+
+
+=== TEST 35: ocsp_request_signature with an unknown parameter
+--- config
+location /ocsp { ocsp_responder demo; ocsp_request_signature verify ca=a; }
+--- must_die
+--- error_log
+invalid parameter "ca=a" in "ocsp_request_signature": "trusted_certificate=file" would be right
+
+
+
+=== TEST 36: ocsp_request_signature with a file that it would not look at
+--- config
+location /ocsp { ocsp_responder demo;
+                 ocsp_request_signature ignore trusted_certificate=a; }
+--- must_die
+--- error_log
+"ocsp_request_signature" directive has "trusted_certificate", which needs "verify" or "require"
+
+
+
+=== TEST 37: ocsp_request_signature with a file that there is not
+--- config
+location /ocsp { ocsp_responder demo;
+                 ocsp_request_signature verify trusted_certificate=none.pem; }
+--- must_die
+--- error_log
+cannot open trusted certificates "
+
+
+
+=== TEST 38: ocsp_request_signature with a file without certificates
+--- config eval
+"location /ocsp { ocsp_responder demo; ocsp_request_signature verify
+                 trusted_certificate=$::empty; }"
+--- must_die
+--- error_log
+no certificates, or broken ones, in "
+
+
+
+=== TEST 39: ocsp_request_signature with a file that is broken at its end
+--- config eval
+"location /ocsp { ocsp_responder demo; ocsp_request_signature verify
+                 trusted_certificate=$::broken; }"
+--- must_die
+--- error_log
+no certificates, or broken ones, in "
+
+
+
+=== TEST 40: ocsp_request_signature twice
+--- config
+location /ocsp { ocsp_responder demo; ocsp_request_signature verify;
+                 ocsp_request_signature verify; }
+--- must_die
+--- error_log
+"ocsp_request_signature" directive is duplicate
+
+
+
+=== TEST 41: ocsp_responder_id key, name
+--- config eval
+$::common . <<'END'
+location /ocsp { ocsp_responder demo; }
+location /key  { ocsp_responder demo; ocsp_responder_id key; }
+location /name { ocsp_responder demo; ocsp_responder_id name; }
+END
+--- perl
+my $der = setup();
+is(ocsp_get($_, $der)->{responder}, $_ eq '/name' ? 'by_name' : 'by_key', $_)
+    for (qw( /ocsp /key /name )) x 4;
+
+
+
+=== TEST 42: ocsp_responder_id hash
+--- config
+location /ocsp { ocsp_responder demo; ocsp_responder_id hash; }
+--- must_die
+--- error_log
+invalid parameter "hash" in "ocsp_responder_id": "key" or "name" would be right
+
+
+
+=== TEST 43: ocsp_responder_id twice
+--- config
+location /ocsp { ocsp_responder demo; ocsp_responder_id key;
+                 ocsp_responder_id name; }
+--- must_die
+--- error_log
+"ocsp_responder_id" directive is duplicate
+
+
+
+=== TEST 44: ocsp_error_status: T16: errors by HTTP, too
+--- config eval
+$::common . <<'END'
+location /ocsp   { ocsp_responder demo; ocsp_request_signature require; }
+location /status { ocsp_responder demo; ocsp_request_signature require;
+                   ocsp_error_status on; }
+location /plain  { ocsp_responder demo; ocsp_error_status on; }
+END
+--- perl
+setup('/plain');
+
+sub told {
+    my ($uri, $request) = @_;
+    my $r = ocsp_post($uri, $request);
+    is($r->{headers}{'content-type'}, 'application/ocsp-response',
+       'an OCSP response all the same');
+    return "$r->{http} " . words($r);
+}
+
+my ($der) = ocsp_make({});
+my $foreign = { key => '6b' x 20 };
+
+is(told('/ocsp', 'x'), '200 malformed_request', 'off');
+is(told('/ocsp', $der), '200 sign_required', 'off');
+is(told('/status', 'x'), '400 malformed_request', 'on');
+is(told('/status', $der), '403 sign_required', 'on');
+is(told('/plain', $foreign), '403 unauthorized', 'on');
+is(told('/plain', $der), '200 good', 'no error');
+
+redis_stop();
+my $r = ocsp_post('/plain', { serial => '4e4d' });
+is("$r->{http} $r->{error}", '503 try_later', 'on: without Redis');
+like($r->{headers}{'retry-after'}, qr/^\d+$/, 'and when to come again');
+is($r->{headers}{'cache-control'}, 'no-store, max-age=0', 'not to be kept');
+redis_start();
+--- error_log
+redis
+
+
+
+=== TEST 45: ocsp_error_status 500
+--- config
+location /ocsp { ocsp_responder demo; ocsp_error_status 500; }
+--- must_die
+--- error_log
+invalid value "500" in "ocsp_error_status" directive
+
+
+
+=== TEST 46: ocsp_compromised: of one location, not of the others
+--- http_config
+ocsp_compromised 2020-02-29T23:59:59Z;
+--- config eval
+$::common . <<'END'
+location /ocsp { ocsp_responder demo; ocsp_compromised off; }
+location /bad  { ocsp_responder demo; }
+END
+--- perl
+my $der = setup();
+
+for (1 .. 4) {
+    is(words(ocsp_get('/ocsp', $der)), 'good', 'off: good');
+    is(words(ocsp_get('/bad', $der)), 'revoked', 'revoked');
+}
+
+
+
+=== TEST 47: ocsp_compromised of another form
+--- config
+location /ocsp { ocsp_responder demo; ocsp_compromised 2020-02-29; }
+--- must_die
+--- error_log
+invalid parameter "2020-02-29" in "ocsp_compromised": "off" or a time of the past in UTC
+
+
+
+=== TEST 48: ocsp_compromised of a day that there was not
+--- config
+location /ocsp { ocsp_responder demo; ocsp_compromised 2021-02-29T00:00:00Z; }
+--- must_die
+--- error_log
+invalid parameter "2021-02-29T00:00:00Z" in "ocsp_compromised": "off" or a time of the past in UTC
+
+
+
+=== TEST 49: ocsp_compromised of an hour that there is not
+--- config
+location /ocsp { ocsp_responder demo; ocsp_compromised 2020-01-01T24:00:00Z; }
+--- must_die
+--- error_log
+invalid parameter "2020-01-01T24:00:00Z" in "ocsp_compromised": "off" or a time of the past in UTC
+
+
+
+=== TEST 50: ocsp_compromised with a fraction
+--- config
+location /ocsp { ocsp_responder demo; ocsp_compromised 2020-01-01T00:00:00.5Z; }
+--- must_die
+--- error_log
+invalid parameter "2020-01-01T00:00:00.5Z" in "ocsp_compromised": "off" or a time of the past in UTC
+
+
+
+=== TEST 51: ocsp_compromised in local time
+--- config
+location /ocsp { ocsp_responder demo; ocsp_compromised 2020-01-01T00:00:00+; }
+--- must_die
+--- error_log
+invalid parameter "2020-01-01T00:00:00+" in "ocsp_compromised": "off" or a time of the past in UTC
+
+
+
+=== TEST 52: ocsp_compromised of the future
+--- config
+location /ocsp { ocsp_responder demo; ocsp_compromised 2999-01-01T00:00:00Z; }
+--- must_die
+--- error_log
+invalid parameter "2999-01-01T00:00:00Z" in "ocsp_compromised": "off" or a time of the past in UTC
+
+
+
+=== TEST 53: ocsp_compromised before 1970
+--- config
+location /ocsp { ocsp_responder demo; ocsp_compromised 1969-12-31T23:59:59Z; }
+--- must_die
+--- error_log
+invalid parameter "1969-12-31T23:59:59Z" in "ocsp_compromised": "off" or a time of the past in UTC
+
+
+
+=== TEST 54: ocsp_compromised on
+--- config
+location /ocsp { ocsp_responder demo; ocsp_compromised on; }
+--- must_die
+--- error_log
+invalid parameter "on" in "ocsp_compromised": "off" or a time of the past in UTC
+
+
+
+=== TEST 55: ocsp_compromised twice
+--- config
+location /ocsp { ocsp_responder demo; ocsp_compromised off;
+                 ocsp_compromised off; }
+--- must_die
+--- error_log
+"ocsp_compromised" directive is duplicate
+
+
+
+=== TEST 56: ocsp_validity: backdate, inherited and none
+--- http_config
+ocsp_validity backdate=60s;
+--- config eval
+$::common . <<'END'
+location /ocsp { ocsp_responder demo; }
+location /none { ocsp_responder demo; ocsp_validity backdate=0; }
+END
+--- perl
+my $der = setup();
+
+for ([ '/ocsp', 60 ], [ '/none', 0 ]) {
+    my ($uri, $expected) = @$_;
+    my $r = ocsp_post($uri, $der);
+    my $ago = $r->{produced_at}{at} - $r->{this_update}{at};
+    ok($ago >= $expected && $ago <= $expected + 5, "$uri: $ago seconds ago");
+}
+
+
+
+=== TEST 57: ocsp_validity: backdate that is no time
+--- config
+location /ocsp { ocsp_responder demo; ocsp_validity backdate=soon; }
+--- must_die
+--- error_log
+invalid parameter "backdate=soon" in "ocsp_validity"
+
+
+
+=== TEST 58: ocsp_validity: backdate twice
+--- config
+location /ocsp { ocsp_responder demo; ocsp_validity backdate=1s backdate=1s; }
+--- must_die
+--- error_log
+"ocsp_validity" directive is duplicate
+
+
+
+=== TEST 59: ocsp_validity: backdate by more than a validity
+--- config
+location /ocsp { ocsp_responder demo; ocsp_validity backdate=61s; }
+--- must_die
+--- error_log
+"backdate" of "ocsp_validity" is 61 seconds, more than a validity of 60 seconds

@@ -12,14 +12,13 @@ set -euo pipefail
 
 cd "$(dirname "$0")/../.."
 . t/tools/server.sh
+. t/load/lib.sh
 
 [ -f "$NGX_PKI_MODULE" ] || die "no $NGX_PKI_MODULE, run \"make\" first"
 build_tools
 
 count=${COUNT:-10000}
 clients=${CLIENTS:-64}
-passed=0
-failed=0
 
 parts=("$@")
 [ $# -gt 0 ] || parts=(load kill reload)
@@ -53,21 +52,6 @@ http_conf 2 "$dir/nginx.conf" <<END
     }
 END
 
-
-# test TEXT COMMAND...
-test_that() {
-    local text=$1
-
-    shift
-
-    if "$@"; then
-        passed=$((passed + 1))
-        echo "ok - $text"
-    else
-        failed=$((failed + 1))
-        echo "not ok - $text"
-    fi
-}
 
 # is NAME KEY... VALUE: a value of the report
 is() {
@@ -116,13 +100,6 @@ ocsp_good() {
     [ "$good" = "$sample" ] || { echo "# $good of $sample"; return 1; }
     [ "$(grep -c 'Response verify OK' "$dir/$1.ocsp")" \
         = $(((sample + 4) / 5)) ]
-}
-
-# log_clean FROM [ALLOWED]: since the offset, apart from what is allowed
-log_clean() {
-    ! tail -c "+$(($1 + 1))" "$dir/logs/error.log" \
-        | grep -E '\[(alert|crit|emerg)\]|open socket|aborting' \
-        | grep -vE "${2:-^$}" | head -n 5 | sed 's/^/# /' | grep .
 }
 
 log_size() {

@@ -108,9 +108,59 @@ def cert_id(spec):
                + tlv(2, serial))
 
 
+# The name of who asks: requestor (a DNS name), or the subject of a certificate,
+# requestor_of (a file)
+
+def requestor(spec):
+    if spec.get('requestor_of'):
+        name = certificate(spec['requestor_of']).subject.dump()
+        return tlv(0xa1, tlv(0xa4, name))
+
+    if spec.get('requestor'):
+        return tlv(0xa1, tlv(0x82, spec['requestor'].encode()))
+
+    return b''
+
+
+# signature (hex, its content), or sign: key (a file), md, certs (files), over
+# (hex, what is signed instead), tail (hex, after the last one)
+
+def signature(spec, tbs):
+    if spec.get('signature'):
+        return tlv(0xa0, tlv(0x30, bytes.fromhex(spec['signature'])))
+
+    sign = spec.get('sign')
+
+    if not sign:
+        return b''
+
+    with open(sign['key'], 'rb') as f:
+        key = serialization.load_pem_private_key(f.read(), None)
+
+    name = sign.get('md', 'sha256')
+    md = getattr(hashes, name.upper())()
+    octets = bytes.fromhex(sign['over']) if 'over' in sign else tbs
+
+    if isinstance(key, rsa.RSAPrivateKey):
+        kind = 'rsa'
+        value = key.sign(octets, padding.PKCS1v15(), md)
+    else:
+        kind = 'ecdsa'
+        value = key.sign(octets, ec.ECDSA(md))
+
+    algo = algos.SignedDigestAlgorithm({'algorithm': f'{name}_{kind}'})
+    out = algo.dump() + tlv(3, b'\x00' + value)
+
+    if sign.get('certs'):
+        certs = b''.join(certificate(c).dump() for c in sign['certs'])
+        out += tlv(0xa0, tlv(0x30, certs))
+
+    return tlv(0xa0, tlv(0x30, out + bytes.fromhex(sign.get('tail', ''))))
+
+
 # Request: ids (default: one, of the fields above), each with ext; version,
-# requestor, nonce or nonce_raw (hex), ext, inner (hex, after the extensions),
-# signature, tail (hex)
+# nonce or nonce_raw (hex), ext, inner (hex, after the extensions), tail (hex),
+# and the fields above
 
 def request(spec):
     ids = spec.get('ids', [spec])
@@ -128,9 +178,7 @@ def request(spec):
     if spec.get('version') is not None:
         tbs += tlv(0xa0, tlv(2, bytes([spec['version']])))
 
-    if spec.get('requestor'):
-        tbs += tlv(0xa1, tlv(0x82, spec['requestor'].encode()))
-
+    tbs += requestor(spec)
     tbs += tlv(0x30, b''.join(
         tlv(0x30, cert_id({**spec, **i})
             + extensions(0xa0, i.get('ext') if 'ids' in spec else None))
@@ -138,9 +186,7 @@ def request(spec):
     tbs += extensions(0xa2, exts) + bytes.fromhex(spec.get('inner', ''))
 
     der = tlv(0x30, tbs)
-
-    if spec.get('signature'):
-        der += tlv(0xa0, tlv(0x30, bytes.fromhex(spec['signature'])))
+    der += signature(spec, der)
 
     return tlv(0x30, der) + bytes.fromhex(spec.get('tail', ''))
 
@@ -184,7 +230,10 @@ def verify(cert, algorithm, signature, octets):
     md = getattr(hashes, algorithm.hash_algo.upper())()
 
     try:
-        if isinstance(key, rsa.RSAPublicKey):
+        if algorithm.signature_algo == 'rsassa_pss':
+            key.verify(signature, octets,
+                       padding.PSS(padding.MGF1(md), md.digest_size), md)
+        elif isinstance(key, rsa.RSAPublicKey):
             key.verify(signature, octets, padding.PKCS1v15(), md)
         else:
             key.verify(signature, octets, ec.ECDSA(md))
@@ -310,7 +359,12 @@ def take_apart(der, ca):
         out['certs'] = len(basic['certs'])
         signer = basic['certs'][0]
         out['signer'] = describe(signer, ca)
+        out['responder_is_signer'] = responder.name == 'by_name' \
+            and responder.chosen == signer.subject
         out['verified'] = verify(signer, basic['signature_algorithm'],
+                                 bytes(basic['signature']), data.dump())
+    elif ca is not None:
+        out['verified'] = verify(ca, basic['signature_algorithm'],
                                  bytes(basic['signature']), data.dump())
 
     return out

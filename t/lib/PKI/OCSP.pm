@@ -11,6 +11,8 @@ package PKI::OCSP;
 #   is($r->{status}, 'good');                      of the first certificate
 #   is($r->{error}, 'tryLater');                   error: the responseStatus
 #   my @r = ocsp_post_all('/ocsp', @specs);
+#   is(scalar @{ $r->{twins} }, 1);                what was not asked for: the
+#                                                  same by another hash
 #   my $r = ocsp_get('/ocsp', $der);               escaped base64
 #   my $crl = crl_fetch('/crl', $ca);
 
@@ -94,8 +96,9 @@ sub ocsp_post_all {
     my ($uri, @specs) = @_;
 
     my @ders = ocsp_make(@specs);
+    my @answers = ocsp_parse(map { [ post($uri, $_) ] } @ders);
 
-    return ocsp_parse(map { [ post($uri, $_) ] } @ders);
+    return map { twins($answers[$_], $ders[$_]) } 0 .. $#ders;
 }
 
 
@@ -104,7 +107,43 @@ sub ocsp_post {
 
     my ($der) = ref $request ? ocsp_make($request) : $request;
 
-    return (ocsp_parse([ post($uri, $der, %option) ]))[0];
+    return twins(ocsp_parse([ post($uri, $der, %option) ]), $der);
+}
+
+
+# An answer may tell of a certificate by SHA-1 and by SHA-256 (RFC 9919, 2.2.1).
+# What was not asked for goes from "responses" to "twins", if it is no more than
+# that; the fields of the first certificate are those of the first one left.
+
+sub twins {
+    my ($r, $der) = @_;
+
+    my $hex = unpack 'H*', $der;
+    my (@asked, @others);
+
+    for (@{ $r->{responses} || [] }) {
+        push @{ index($hex, $_->{cert_id}) < 0 ? \@others : \@asked }, $_;
+    }
+
+    $r->{twins} = [];
+
+    return $r if !@asked || grep { !is_twin($_, @asked) } @others;
+
+    my %first = %{ $asked[0] };
+    delete $first{extensions};    # the response has its own
+
+    return { %$r, %first, responses => \@asked, twins => \@others };
+}
+
+sub is_twin {
+    my ($one, @asked) = @_;
+
+    my $told = sub { join ' ', map { ref $_ ? $_->{text} : $_ // '' }
+                     @{ $_[0] }{qw( serial status reason revoked_at
+                                    this_update next_update )} };
+
+    return grep { $_->{hash} ne $one->{hash}
+                  && $told->($_) eq $told->($one) } @asked;
 }
 
 
@@ -119,8 +158,8 @@ sub post {
 sub ocsp_get {
     my ($uri, $der, %option) = @_;
 
-    return (ocsp_parse([
-        PKI::http_get("$uri/" . escape(base64($der)), %option) ]))[0];
+    return twins(ocsp_parse([
+        PKI::http_get("$uri/" . escape(base64($der)), %option) ]), $der);
 }
 
 
@@ -296,9 +335,12 @@ sub release {
 
 
 # Another node: the same configuration and Redis, an nginx and a port of its
-# own.  Returns it (PKI::Nginx) when it is ready.
+# own; "edit" may change more of the configuration, in $_.  Returns it
+# (PKI::Nginx) when it is ready.
 
 sub node_start {
+    my (%option) = @_;
+
     my $own = Test::Nginx::Util::server_port();
     my $root = $Test::Nginx::Util::ServRoot;
 
@@ -308,6 +350,7 @@ sub node_start {
             s/\blisten(\s+)$own\b/listen$1\$TEST_NGINX_SERVER_PORT/g;
             s{\Q$root\E/*}{}g;
             s/^\s*daemon\s.*;//m;
+            $option{edit}->() if $option{edit};
         });
 
     $node->start;
