@@ -13,31 +13,12 @@ export CERTMONGER_REQUESTS_DIR=$PWD/requests CERTMONGER_CAS_DIR=$PWD/cas \
        TMPDIR=$PWD/tmp
 mkdir -p local
 
-certmonger -n -L -P "$PWD/socket" -d 2 > daemon.log 2>&1 &
-daemon=$!
-
-stop() {
-    kill $daemon 2> /dev/null || true
-    wait $daemon 2> /dev/null || true
-}
-
-trap stop EXIT
+start daemon.log certmonger -n -L -P "$PWD/socket" -d 2
 
 export CERTMONGER_PVT_ADDRESS=unix:path=$PWD/socket
 
-up() {
-    local i
-
-    for i in {1..50}; do
-        [ ! -S socket ] || return 0
-        sleep 0.1
-    done
-
-    return 1
-}
-
 add_ca() {
-    up
+    wait_for 10 test -S socket
     getcert add-scep-ca -c site -u "$URL/scep" -R "$CA" -N "$CA" \
         -r "${RA_CERT:-$CA}"
 }

@@ -2,16 +2,30 @@
 #
 #     URL        http://host:port, below it /scep, /legacy, /ocsp, /enroll, ...
 #     TLS_URL    https://host:port of the listener that asks for certificates
+#     LATER_URL  of another node, whose OCSP says "try later": /ocsp by HTTP
+#                status 200, /status by 503
+#     OCSP_LOG   what was asked below $URL/ocsp, see asked()
+#     SIGNER     who signs for OCSP, as in the configuration; empty: the default
 #     CA         certificate of the authority, PEM
 #     RA_CERT    that of its RA; empty: it has none
 #     CHALLENGE  the secret
 #     WORK       a directory for this client's files
-#     EE, EE_KEY a certificate that has been issued, PEM, and its key
-#     REVOKED    one that has been revoked
 #
-# Each operation is one line of the result: "ok|not ok CLIENT OPERATION".
+# certificates of the authority, PEM, each with its key in NAME_KEY:
+#
+#     EE, REVOKED              a client's that is good, one that was revoked
+#     NEVER                    one that it never issued, signed by its key
+#     SERVER, SERVER_REVOKED   for "localhost"
+#
+# and DEVICE, by MAKER, who is somebody else.  Each operation is one line of the
+# result: "ok|not ok CLIENT OPERATION".  What start() started ends with the
+# client.
 
 set -euo pipefail
+
+cd "$(dirname "$0")/../.."
+. t/tools/server.sh
+. t/interop/lib.sh
 
 mkdir -p "$WORK"
 cd "$WORK"
@@ -20,12 +34,23 @@ client=${0##*/}
 client=${client%.sh}
 failed=0
 
+stop_children() {
+    local pid
+
+    for pid in "${children[@]}"; do
+        stop "$pid" TERM
+    done
+}
+
+trap stop_children EXIT
+
 # try OPERATION COMMAND...: in a subshell, its output is kept
 try() {
     local operation=$1 rc
 
     shift
     echo "# $operation" >> log
+    now
 
     set +e
     (set -e; "$@") >> log 2>&1
@@ -73,10 +98,100 @@ certificate_right() {
     grep -q '^right.pem: good' right.ocsp
 }
 
+# what is asked of OCSP counts from here, see asked()
+now() {
+    seen=$(wc -l < "$OCSP_LOG")
+}
+
+# A nonce of N octets, as "openssl ocsp -req_text" shows it: an OCTET STRING.
+
+nonce8='^ +0408[0-9A-F]{16}$'
+nonce16='^ +0410[0-9A-F]{32}$'
+nonce23='^ +0417[0-9A-F]{46}$'
+
+# asked METHOD STATUS CERTIFICATE [PATTERN]: so it was since now(), or else
+# since the operation began; openssl's text of the request has PATTERN,
+# "!PATTERN": has it not
+asked() {
+    local serial
+
+    serial=$(serial_of "$3")
+
+    if ! wait_for 2 arrived "$1 $2 $serial" "${4:-}"; then
+        echo "not asked: $1 $2 $serial ${4:-}"
+        tail -n "+$((seen + 1))" "$OCSP_LOG"
+        return 1
+    fi
+}
+
+arrived() {
+    local method status serial cache uri body
+
+    while read -r method status serial cache uri body; do
+        if [ "$method $status $serial" = "$1" ] \
+            && request_text "$uri" "$body" > asked.txt \
+            && matches "$2" asked.txt
+        then
+            return 0
+        fi
+    done < <(tail -n "+$((seen + 1))" "$OCSP_LOG")
+
+    return 1
+}
+
+matches() {
+    if [ "${1:0:1}" = '!' ]; then
+        ! grep -Eq -- "${1:1}" "$2"
+    else
+        grep -Eq -- "$1" "$2"
+    fi
+}
+
+# from_cache METHOD STATUS CERTIFICATE: an answer that was there already
+from_cache() {
+    wait_for 2 logged "$1 $2 $(serial_of "$3") hit "
+}
+
+logged() {
+    tail -n "+$((seen + 1))" "$OCSP_LOG" | grep -F -- "$1" > logged
+}
+
+# how often since now()
+times_asked() {
+    tail -n "+$((seen + 1))" "$OCSP_LOG" | wc -l
+}
+
+# request_text URI BODY: the log has the body in quotes, some octets as \xHH
+request_text() {
+    local body=${2#\"} escaped
+
+    if [ "$body" != '-"' ]; then
+        printf '%b' "${body%\"}"
+    else
+        escaped=${1##*/}
+        printf '%b' "${escaped//%/\\x}" | base64 -d
+    fi | openssl ocsp -reqin /dev/stdin -req_text
+}
+
+# https PORT CERTIFICATE KEY: the status that the server answers, 000 if none
+https() {
+    curl -sS -m 20 -o /dev/null -w '%{http_code}\n' --cacert "$CA" \
+        --cert "$2" --key "$3" "https://localhost:$1/" || true
+}
+
+# stapled PORT STATUS: what the handshake brings, and openssl believes it
+stapled() {
+    openssl s_client -connect "127.0.0.1:$1" -servername localhost -status \
+        -verify_return_error -CAfile "$CA" < /dev/null > stapled.out 2>&1 \
+        && grep -q 'OCSP Response Status: successful' stapled.out \
+        && grep -q "Cert Status: $2" stapled.out
+}
+
 refused() {
     ! "$@"
 }
 
 finish() {
+    touch finished
     exit $failed
 }

@@ -1,24 +1,74 @@
 #!/bin/bash
 #
-# GnuTLS: ocsptool, which insists on its nonce, and certtool with the CRL.
+# GnuTLS: ocsptool, which insists on its nonce of 23 octets, and certtool with
+# the CRL.
 
 . "$(dirname "$0")/common.sh"
 
 # ask FILE STATUS OPTION...
 ask() {
-    local file=$1 status=$2
+    local file=$1 status=$2 rc=0
 
     shift 2
     ocsptool --ask="$URL/ocsp" --load-issuer="$CA" --load-cert="$file" \
         --load-trust="$CA" "$@" > ask.out 2>&1 || rc=$?
     cat ask.out
     grep -q "Certificate Status: $status" ask.out
-    grep -q 'Success' ask.out
-    return "${rc:-0}"
+    grep -q 'Verifying OCSP Response: Success' ask.out
+    asked POST "$status" "$file"
+    return $rc
+}
+
+nonce() {
+    ask "$EE" good --nonce
+    asked POST good "$EE" "$nonce23"
+}
+
+# Each has one of its own: the second is not the first one's from a cache.
+
+twice() {
+    ask "$EE" good --nonce
+    grep 'Nonce:' ask.out > first
+    ask "$EE" good --nonce
+    grep 'Nonce:' ask.out > second
+    refused cmp first second
+    [ "$(times_asked)" = 2 ]
+}
+
+without() {
+    ask "$EE" good --no-nonce
+    asked POST good "$EE" '!OCSP Nonce'
+}
+
+not_echoed() {
+    refused ocsptool --ask="$URL/no-nonce" --load-issuer="$CA" \
+        --load-cert="$EE" --load-trust="$CA" --nonce > ask.out 2>&1
+    cat ask.out
+    grep -q -i 'nonce' ask.out
+    asked POST good "$EE" "$nonce23"
 }
 
 revoked() {
-    ask "$REVOKED" revoked --nonce || grep -q 'status: revoked' -i ask.out
+    ask "$REVOKED" revoked --nonce || [ $? = 1 ]
+    grep -q 'Revocation time:' ask.out
+}
+
+later() {
+    refused ocsptool --ask="$LATER_URL/ocsp" --load-issuer="$CA" \
+        --load-cert="$EE" --load-trust="$CA" > ask.out 2>&1
+    cat ask.out
+    grep -q 'Response Status: tryLater' ask.out
+}
+
+# in steps: its request, curl's POST, its verification
+files() {
+    ocsptool --generate-request --nonce --load-issuer="$CA" \
+        --load-cert="$EE" --outfile=file.req
+    curl -fsS -o file.res -H 'Content-Type: application/ocsp-request' \
+        --data-binary @file.req "$URL/ocsp"
+    ocsptool --response-info --infile=file.res
+    ocsptool --verify-response --load-response=file.res \
+        --load-request=file.req --load-trust="$CA"
 }
 
 crl() {
@@ -36,9 +86,14 @@ crl_revoked() {
     grep -q -i 'revoked' verify.out
 }
 
-try "ocsptool --ask --nonce" ask "$EE" good --nonce
-try "ocsptool --ask --no-nonce" ask "$EE" good --no-nonce
+try "ocsptool --ask --nonce" nonce
+try "ocsptool --ask --nonce, twice" twice
+try "ocsptool --ask --no-nonce" without
+try "ocsptool refuses if the nonce is not echoed" not_echoed
 try "ocsptool, revoked" revoked
+try "ocsptool, never issued" ask "$NEVER" unknown --nonce
+try "ocsptool, Redis is away: tryLater" later
+try "ocsptool, request and answer in files" files
 try "certtool --verify with the CRL" crl
 try "certtool --verify, revoked" crl_revoked
 finish

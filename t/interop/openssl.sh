@@ -1,6 +1,7 @@
 #!/bin/bash
 #
-# OpenSSL: OCSP by POST, verification with the CRL.
+# OpenSSL: OCSP by POST and, with curl, by GET in every spelling that is met;
+# verification with the CRL.
 
 . "$(dirname "$0")/common.sh"
 
@@ -18,12 +19,22 @@ ask() {
 
 nonce() {
     ask good -cert "$EE"
-    ! grep -q -i 'no nonce' ask.err
+    refused grep -q -i 'no nonce' ask.err
+    asked POST good "$EE" "$nonce16"
+}
+
+nonce_off() {
+    openssl ocsp -url "$URL/no-nonce" -issuer "$CA" -CAfile "$CA" \
+        -cert "$EE" > ask.out 2> ask.err
+    cat ask.out ask.err
+    grep -q 'no nonce in response' ask.err
+    grep -q ': good' ask.out
 }
 
 several() {
-    ask good -cert "$EE" -cert "$REVOKED"
+    ask good -cert "$EE" -cert "$REVOKED" -cert "$NEVER"
     grep -q ': revoked' ask.out
+    grep -q ': unknown' ask.out
 }
 
 both() {
@@ -32,6 +43,151 @@ both() {
     cat ask.out ask.err
     grep -q 'Response verify OK' ask.err
     [ "$(grep -c ': good' ask.out)" = 2 ]
+}
+
+# With -sha256 OpenSSL finds no status in an answer about a SHA-1 CertID.
+
+digests() {
+    local digest
+
+    for digest in sha256 sha384 sha512; do
+        ask good "-$digest" -cert "$EE"
+        ask revoked "-$digest" -cert "$REVOKED" -no_nonce
+    done
+
+    asked POST good "$EE" 'Hash Algorithm: sha512'
+}
+
+revoked() {
+    ask revoked -cert "$REVOKED"
+    grep -q 'Reason: keyCompromise' ask.out
+    asked POST revoked "$REVOKED" "$nonce16"
+}
+
+signed() {
+    ask good -cert "$EE" -signer "$EE" -signkey "$EE_KEY"
+    asked POST good "$EE" 'Requestor Name: '
+}
+
+# by one whom the authority certified, by nobody, by a stranger
+signature_required() {
+    openssl ocsp -url "$URL/signed" -issuer "$CA" -CAfile "$CA" \
+        -cert "$EE" -signer "$EE" -signkey "$EE_KEY" > ask.out 2> ask.err
+    cat ask.out ask.err
+    grep -q 'Response verify OK' ask.err
+    grep -q ': good' ask.out
+    error sigrequired "$URL/signed" -issuer "$CA" -cert "$EE"
+    error unauthorized "$URL/signed" -issuer "$CA" -cert "$EE" \
+        -signer "$DEVICE" -signkey "$DEVICE_KEY"
+}
+
+# error TEXT URL OPTION...
+error() {
+    local text=$1 url=$2
+
+    shift 2
+    openssl ocsp -url "$url" "$@" > error.out 2>&1 || true
+    cat error.out
+    grep -q "Responder Error: $text" error.out
+}
+
+
+# A serial number whose request has "//" and "+" in base64.
+
+serial=0x7bffffffffffefbefbefbefbefbefbef
+
+escape() {
+    sed 's,+,%2B,g; s,/,%2F,g; s,=,%3D,g' <<< "$1"
+}
+
+# spellings BASE64: of one request, what follows the location
+spellings() {
+    local url padless=${1%%=*}
+
+    url=$(tr '+/' '-_' <<< "$1")
+
+    cat <<END
+/$(escape "$1")
+/$(escape "$1" | sed 's,%2B,%2b,g; s,%2F,%2f,g; s,%3D,%3d,g')
+/$1
+/${1//+/%20}
+/$padless
+/$(escape "$padless")
+/$url
+/${url%%=*}
+/$(escape "$1" | sed 's,%,%25,g')
+/$(printf %s "$1" | od -An -v -tx1 | tr -d '\n' | sed 's, ,%,g')
+//$1
+//$(escape "$1")
+END
+}
+
+# get STATUS OPTION...: one request, in all spellings
+get() {
+    local status=$1 n=0 spelling
+
+    shift
+    openssl ocsp -issuer "$CA" "$@" -no_nonce -reqout get.req
+    spellings "$(base64 -w 0 get.req)" > get.spellings
+
+    while read -r spelling; do
+        n=$((n + 1))
+        echo "$spelling"
+        curl -fsS -m 10 --path-as-is -o get.res "$URL/ocsp$spelling"
+        openssl ocsp -issuer "$CA" "$@" -CAfile "$CA" -respin get.res \
+            > get.out 2>&1
+        cat get.out
+        grep -q 'Response verify OK' get.out
+        grep -q ": $status" get.out
+    done < get.spellings
+
+    [ $n = 12 ]
+}
+
+get_odd() {
+    get unknown -serial $serial
+    grep -q '//.*+' <<< "$(base64 -w 0 get.req)" \
+        || grep -q '+.*//' <<< "$(base64 -w 0 get.req)"
+}
+
+get_digests() {
+    get good -sha256 -cert "$EE"
+    asked GET good "$EE" 'Hash Algorithm: sha256'
+    get revoked -sha512 -cert "$REVOKED"
+    asked GET revoked "$REVOKED" 'Hash Algorithm: sha512'
+}
+
+# The nonce makes the path of a GET 40 octets longer.
+
+get_nonce() {
+    openssl ocsp -issuer "$CA" -cert "$EE" -nonce -reqout nonce.req
+    curl -fsS -m 10 -o nonce.res \
+        "$URL/ocsp/$(escape "$(base64 -w 0 nonce.req)")"
+    openssl ocsp -issuer "$CA" -cert "$EE" -CAfile "$CA" -no_nonce \
+        -respin nonce.res > nonce.out 2>&1
+    cat nonce.out
+    grep -q 'Response verify OK' nonce.out
+    grep -q ': good' nonce.out
+    asked GET good "$EE" "$nonce16"
+    [ "$(nonce_in -reqin nonce.req -req_text)" \
+      = "$(nonce_in -respin nonce.res -resp_text -noverify)" ]
+}
+
+# nonce_in OPTION...: its hexadecimal digits
+nonce_in() {
+    openssl ocsp "$@" | sed -n '/OCSP Nonce/ { n; s/ //gp; q }'
+}
+
+# octet by octet, once there is an answer in the cache
+get_is_post() {
+    openssl ocsp -issuer "$CA" -cert "$EE" -no_nonce -reqout same.req
+
+    curl -fsS -o same.post -H 'Content-Type: application/ocsp-request' \
+        --data-binary @same.req "$URL/ocsp"
+    curl -fsS -o same.get "$URL/ocsp/$(escape "$(base64 -w 0 same.req)")"
+
+    cmp same.get same.post
+    from_cache GET good "$EE"
 }
 
 crl() {
@@ -53,13 +209,25 @@ crl_download() {
     openssl verify -crl_check -crl_download -CAfile "$CA" "$EE"
 }
 
-try "OCSP, POST, nonce" nonce
+try "OCSP, POST, nonce of 16" nonce
 try "OCSP, -no_nonce" ask good -cert "$EE" -no_nonce
-try "OCSP, -sha256" ask good -sha256 -cert "$EE"
+try "OCSP, warns if the nonce is not echoed" nonce_off
+try "OCSP, -sha256, -sha384, -sha512" digests
 try "OCSP, SHA-1 and SHA-256 at once" both
 try "OCSP, several certificates" several
-try "OCSP, revoked" ask revoked -cert "$REVOKED"
+try "OCSP, revoked" revoked
 try "OCSP, never issued" ask unknown -serial 0x123456789abcdef0
+try "OCSP, signed request" signed
+try "OCSP, signed request, required" signature_required
+try "OCSP, another's certificate: unauthorized" error unauthorized \
+    "$URL/ocsp" -issuer "$MAKER" -cert "$DEVICE"
+try "OCSP, Redis is away: tryLater" error trylater \
+    "$LATER_URL/ocsp" -issuer "$CA" -cert "$EE"
+try "GET in 12 spellings" get good -cert "$EE"
+try "GET in 12 spellings, with // and +" get_odd
+try "GET in 12 spellings, SHA-256, SHA-512" get_digests
+try "GET with a nonce" get_nonce
+try "GET says what POST says" get_is_post
 try "verify with the CRL" crl
 try "verify with the CRL, revoked" crl_revoked
 try "verify, CRL by its CDP" crl_download

@@ -1,0 +1,50 @@
+# Sourced by setup.sh and common.sh, after server.sh.
+
+# free_ports NAME...: variables with ports that nobody listens at, no two alike
+free_ports() {
+    local name next
+
+    next=$(free_port)
+
+    for name; do
+        while answers "$next"; do
+            next=$((next + 1))
+        done
+
+        printf -v "$name" %s "$next"
+        next=$((next + 1))
+    done
+}
+
+# of a certificate in PEM, as the API and the logs have it
+serial_of() {
+    openssl x509 -in "$1" -noout -serial | sed 's/.*=//' | tr A-F a-f
+}
+
+# issue FILE LOCATION [REQ OPTION...]: FILE.pem and FILE.key
+issue() {
+    local file=$1 location=$2
+
+    shift 2
+    openssl req -new -newkey rsa:2048 -nodes -keyout "$file.key" \
+        -out "$file.csr" -subj "/CN=${file##*/}" "$@" 2> /dev/null
+    curl -fsS -u "device:$CHALLENGE" -o "$file.answer" \
+        --data-binary "@$file.csr" "$URL$location"
+    openssl x509 -in "$file.answer" -out "$file.pem" 2> /dev/null \
+        || openssl x509 -inform DER -in "$file.answer" -out "$file.pem"
+}
+
+# change CERTIFICATE VERB [JSON]: a call of the API
+change() {
+    curl -fsS -u "admin:$CHALLENGE" -H 'Content-Type: application/json' \
+        -d "${3:-}" -o /dev/null \
+        "$URL/master/api/certificates/$(serial_of "$1")/$2"
+}
+
+revoke() {
+    change "$1" revoke "{\"reason\":\"$2\"}"
+}
+
+release() {
+    change "$1" release
+}
