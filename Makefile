@@ -10,6 +10,7 @@
 # T="t/00-load.t ..."    which suites "make test" and "make asan" run
 # FUZZ_TIME=60           seconds for each fuzz target
 # COUNT=10000            enrolments of "make load"
+# REVOCATIONS=1000       revocations of "make load"
 
 BUILD     ?= build
 NGINX     ?=
@@ -18,6 +19,7 @@ JOBS      ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 T         ?= $(wildcard t/*.t)
 FUZZ_TIME ?= 60
 COUNT     ?= 10000
+REVOCATIONS ?= 1000
 DESTDIR   ?=
 
 PKI_NGINX := $(NGINX)
@@ -64,6 +66,7 @@ load:
 	@t/tools/deps.sh bench
 	@t/tools/build.sh
 	@COUNT=$(COUNT) t/tools/load-test.sh
+	@COUNT=$(REVOCATIONS) t/load/ocsp.sh
 
 interop:
 	@t/tools/deps.sh interop

@@ -50,6 +50,17 @@ load() {
     sed -n 's/^ *99% *//p' <<< "$out" | milliseconds >> "$dir/$name.p99"
 }
 
+# speed ALGORITHM: operations a second of one core, into $dir/ALGORITHM.sign
+# and .verify
+speed() {
+    local out
+
+    out=$(taskset -c 0 openssl speed -seconds 1 "$1" 2> /dev/null \
+          | tail -n 1)
+    awk '{ print $(NF - 1) }' <<< "$out" >> "$dir/$1.sign"
+    awk '{ print $NF }' <<< "$out" >> "$dir/$1.verify"
+}
+
 # post_lua FILE TYPE: a script of wrk's that posts the file
 post_lua() {
     /usr/bin/python3 - "$1" "$2" <<'END'

@@ -5,6 +5,10 @@
 # answers took, in milliseconds:
 #
 #     paced.py PORT URI CONTENT-TYPE BODY-FILE A-SECOND SECONDS
+#     paced.py PORT URI A-SECOND SECONDS
+#
+# The first form is a POST, the second a GET.  Any answer but 200, and any as
+# short as an OCSP error, ends it.
 
 import socket
 import sys
@@ -21,18 +25,26 @@ def answer(connection):
     length = int(head.lower().split(b'content-length: ')[1].split()[0])
     while len(body) < length:
         body += connection.recv(65536) or sys.exit('the answer is too short')
+    if len(body) < 8:
+        sys.exit('the answer is an error: ' + body.hex())
+
+
+def question(uri, content_type=None, file=None):
+    if file is None:
+        return f'GET {uri} HTTP/1.1\r\nHost: localhost\r\n\r\n'.encode()
+    with open(file, 'rb') as f:
+        body = f.read()
+    return (f'POST {uri} HTTP/1.1\r\nHost: localhost\r\n'
+            f'Content-Type: {content_type}\r\n'
+            f'Content-Length: {len(body)}\r\n\r\n').encode() + body
 
 
 def main():
-    port, uri, content_type, file, rate, seconds = sys.argv[1:]
-    with open(file, 'rb') as f:
-        body = f.read()
-    request = (f'POST {uri} HTTP/1.1\r\nHost: localhost\r\n'
-               f'Content-Type: {content_type}\r\n'
-               f'Content-Length: {len(body)}\r\n\r\n').encode() + body
+    port, *request, rate, seconds = sys.argv[1:]
+    request = question(*request)
     connection = socket.create_connection(('127.0.0.1', int(port)))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    count = int(float(rate) * float(seconds))
+    count = round(float(rate) * float(seconds))
     start = time.perf_counter()
     taken = []
 

@@ -6,8 +6,8 @@
 #     [ROUNDS=3] [TIME=4] t/bench/run.sh
 #
 # One nginx worker on CPU 0; clients, Redis on CPU 1.  Medians of the rounds.
-# Writes $BUILD/bench/latest.txt.  What a key in a vault does is measured by
-# keyvault.sh, at the end.
+# Writes $BUILD/bench/latest.txt.  OCSP is measured by ocsp.sh, what a key in a
+# vault does by keyvault.sh, both at the end.
 
 set -euo pipefail
 
@@ -34,9 +34,7 @@ REDIS_CPU=1
 LOG_LEVEL=warn
 (umask 077; openssl rand -hex 12 > "$dir/challenge")
 
-# bench_conf BODY: of the location that costs nothing
-bench_conf() {
-    http_conf 1 "$dir/nginx.conf" <<END
+http_conf 1 "$dir/nginx.conf" <<END
     keepalive_requests 100000000;
 
     pki_authority bench {
@@ -55,23 +53,10 @@ bench_conf() {
             scep_challenge static $dir/challenge;
         }
 
-        location /ocsp { ocsp_responder bench; }
-        location = /static { return 200 "$1"; }
         location = /ca/bench.cer { pki_certificate bench; }
         location = /probe { pki_probe; }
     }
 END
-}
-
-# speed ALGORITHM FIELD: operations a second of one core, into $dir/ALGORITHM.*
-speed() {
-    local out
-
-    out=$(taskset -c 0 openssl speed -seconds 1 "$1" 2> /dev/null \
-          | tail -n 1)
-    awk '{ print $(NF - 1) }' <<< "$out" >> "$dir/$1.sign"
-    awk '{ print $NF }' <<< "$out" >> "$dir/$1.verify"
-}
 
 # scep_load NAME URL CA CONNECTIONS COUNT
 scep_load() {
@@ -110,45 +95,14 @@ memory() {
 
 busy
 redis_start
-bench_conf ""
 nginx_start "$dir/nginx.conf"
 curl -fsS "$base/ca/bench.cer" | openssl x509 -inform DER -out "$dir/bench.pem"
-
-
-# a certificate to ask for, and a static body as long as the answer
-
-"$BUILD/scep-load" -u "$base/scep" -a "$dir/bench.pem" -n 200 -c 4 --keys 4 \
-    -p "$dir/challenge" --out "$dir/first" --json > "$dir/first.json" \
-    || die "cannot enrol: $(cat "$dir/first.json")"
-
-serial=0x$(head -n 1 "$dir/first" | cut -d ' ' -f 2)
-
-openssl ocsp -issuer "$dir/bench.pem" -serial "$serial" -no_nonce \
-    -reqout "$dir/ocsp.req"
-
-curl -fsS -H 'Content-Type: application/ocsp-request' \
-    --data-binary "@$dir/ocsp.req" -o "$dir/ocsp.res" "$base/ocsp"
-
-openssl ocsp -issuer "$dir/bench.pem" -serial "$serial" -no_nonce \
-    -CAfile "$dir/bench.pem" -respin "$dir/ocsp.res" > "$dir/ocsp.txt" 2>&1
-grep -q ': good' "$dir/ocsp.txt" || die "OCSP: $(cat "$dir/ocsp.txt")"
-
-size=$(stat -c %s "$dir/ocsp.res")
-bench_conf "$(printf '%*s' "$size" '' | tr ' ' x)"
-kill -HUP "$nginx_pid"
-sleep 1
-nginx_ready || die "no reload"
-
-post_lua "$dir/ocsp.req" application/ocsp-request > "$dir/post.lua"
 
 before_memory=$(memory)
 before_issued=$(redis zcard 'pki:{bench}:issued')
 
 for ((round = 1; round <= rounds; round++)); do
-    speed ecdsap256
     speed rsa2048
-    load static 64 "$seconds" "$dir/post.lua" "$base/static"
-    load ocsp 64 "$seconds" "$dir/post.lua" "$base/ocsp"
     scep_load scep "$base/scep" "$dir/bench.pem" 16 $messages
     peer 1
     peer 4
@@ -161,9 +115,6 @@ grep -E '\[(alert|crit|emerg)\]' "$dir/logs/error.log" \
     && die "there are alerts in the log"
 
 
-static=$(median "$dir/static.rate")
-ocsp=$(median "$dir/ocsp.rate")
-p256=$(median "$dir/ecdsap256.sign")
 sign=$(median "$dir/rsa2048.sign")
 verify=$(median "$dir/rsa2048.verify")
 scep=$(median "$dir/scep.rate")
@@ -193,11 +144,6 @@ mkdir -p "$BUILD/bench"
 
 {
     row "one worker, medians of $rounds rounds" "a second" "p99 ms" "ratio"
-    row "OCSP, POST, each answer signed (P-256)" "$ocsp" \
-        "$(median "$dir/ocsp.p99")" 1
-    row "  nginx \"return 200\", $size octets" "$static" \
-        "$(median "$dir/static.p99")" "$(ratio "$ocsp" "$static")"
-    row "  openssl speed ecdsap256, sign" "$p256" - "$(ratio "$ocsp" "$p256")"
     row "SCEP enrolment, RSA-2048, Redis fsync always" "$scep" \
         "$(median "$dir/scep.p99")" 1
     row "  limit: 3 private, 2 public RSA-2048 operations" "$limit" - \
@@ -205,11 +151,11 @@ mkdir -p "$BUILD/bench"
     row "  scepserver, same messages ($peer_failed failed)" "$peer" \
         "$peer_p99" "$(ratio "$scep" "$peer")"
     row "Redis, octets a certificate" "$bytes" - -
-    echo "bench: OCSP $ocsp/s ($(ratio "$ocsp" "$p256") of openssl speed," \
-         "$(ratio "$ocsp" "$static") of return 200), SCEP $scep/s" \
-         "($(ratio "$scep" "$limit") of the limit," \
+    echo "bench: SCEP $scep/s ($(ratio "$scep" "$limit") of the limit," \
          "$(ratio "$scep" "$peer") times scepserver)"
 } | tee "$BUILD/bench/latest.txt"
 
-ROUNDS=$rounds TIME=$seconds t/bench/keyvault.sh
-cat "$BUILD/bench/keyvault.txt" >> "$BUILD/bench/latest.txt"
+for part in ocsp keyvault; do
+    ROUNDS=$rounds TIME=$seconds t/bench/$part.sh
+    cat "$BUILD/bench/$part.txt" >> "$BUILD/bench/latest.txt"
+done
