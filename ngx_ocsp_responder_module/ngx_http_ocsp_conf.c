@@ -10,6 +10,7 @@
 
 
 #define NGX_HTTP_OCSP_REQUESTS     100
+#define NGX_HTTP_OCSP_VALIDITY_MIN 2         /* seconds */
 #define NGX_HTTP_OCSP_TIME         "0000-00-00T00:00:00Z"
 #define NGX_HTTP_CRL_REFRESH_MIN   10        /* msec */
 
@@ -143,9 +144,13 @@ ngx_http_ocsp_validity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         seconds = ngx_http_ocsp_seconds(&text);
 
-        if (seconds < 0 || (seconds == 0 && field != &olcf->policy.backdate)) {
-            return ngx_http_ocsp_invalid(cf, &value[i],
-                                         "a time, e.g. \"good=10m\"");
+        /* what is known is up to a second old */
+
+        if (seconds < 0 || (seconds < NGX_HTTP_OCSP_VALIDITY_MIN
+                            && field != &olcf->policy.backdate))
+        {
+            return ngx_http_ocsp_invalid(cf, &value[i], "a time of at least "
+                                         "2s, e.g. \"good=10m\"");
         }
 
         *field = seconds;

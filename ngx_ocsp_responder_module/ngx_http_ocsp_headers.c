@@ -91,12 +91,6 @@ ngx_http_ocsp_headers_cache(ngx_http_request_t *r, time_t max_age,
     r->headers_out.etag = ngx_http_ocsp_headers_push(r, &ngx_http_ocsp_etag,
                                                      &value);
 
-    /* RFC 9110, 13.1.3: the tag says more than the date; nginx asks both */
-
-    if (r->headers_in.if_none_match != NULL) {
-        r->headers_in.if_modified_since = NULL;
-    }
-
     return (r->headers_out.expires == NULL
             || r->headers_out.last_modified == NULL
             || r->headers_out.etag == NULL)

@@ -118,8 +118,8 @@ ngx_http_ocsp_send_body(ngx_http_request_t *r, ngx_ocsp_answer_t *answer)
 
 
 /*
- * RFC 5019, 6.2.  Until the answer is renewed or half of its life is over, at a
- * moment of its own for each client, so that they do not all come back at once.
+ * RFC 5019, 6.2.  Until the answer is renewed, and a little longer, different
+ * for each client, so that they do not all come back at once.
  */
 
 static ngx_int_t
@@ -135,15 +135,14 @@ ngx_http_ocsp_cache_headers(ngx_http_request_t *r, ngx_ocsp_answer_t *answer)
     }
 
     max_age = answer->refresh_at - answer->now;
-    spread = (answer->this_update + answer->next_update) / 2
-             - answer->refresh_at;
+    spread = (answer->next_update - answer->refresh_at) / 16;
 
     if (max_age < 0) {
         max_age = 0;
         spread = (answer->next_update - answer->now) / 2;
     }
 
-    max_age += (spread > 0) ? ngx_random() % (spread + 1) : 0;
+    max_age += ngx_random() % (spread + 1);
 
     etag[0] = '"';
     p = ngx_cpymem(etag + 1, answer->etag, sizeof(answer->etag));
@@ -151,6 +150,11 @@ ngx_http_ocsp_cache_headers(ngx_http_request_t *r, ngx_ocsp_answer_t *answer)
 
     text.len = sizeof(etag);
     text.data = etag;
+
+    /* a status may change within a second: only the tag tells (RFC 9110,
+     * 8.8.2.2) */
+
+    r->headers_in.if_modified_since = NULL;
 
     return ngx_http_ocsp_headers_cache(r, max_age, answer->next_update,
                                        answer->this_update, &text);

@@ -17,6 +17,8 @@ static ngx_uint_t ngx_ocsp_answer_is_settled(ngx_ocsp_item_t *item);
 static void ngx_ocsp_answer_lookup(ngx_ocsp_item_t *item);
 static void ngx_ocsp_answer_status_handler(ngx_pki_store_job_t *job);
 static void ngx_ocsp_answer_known(ngx_ocsp_answer_t *answer);
+static ngx_ocsp_response_status_e ngx_ocsp_answer_unavailable(
+    ngx_ocsp_answer_t *answer);
 static ngx_ocsp_response_status_e ngx_ocsp_answer_conclude(
     ngx_ocsp_answer_t *answer);
 
@@ -82,9 +84,13 @@ ngx_ocsp_answer_at_once(ngx_ocsp_answer_t *answer)
 
     rc = ngx_ocsp_answer_peek(answer);
 
+    if (rc == NGX_BUSY) {
+        answer->result = ngx_ocsp_answer_unavailable(answer);
+        return NGX_OK;
+    }
+
     if (rc != NGX_OK) {
-        answer->result = NGX_OCSP_TRY_LATER;
-        return (rc == NGX_BUSY) ? NGX_OK : rc;
+        return rc;
     }
 
     answer->result = ngx_ocsp_judge(answer);
@@ -421,6 +427,11 @@ ngx_ocsp_answer_known(ngx_ocsp_answer_t *answer)
 
     answer->now = ngx_time();
 
+    if (answer->unavailable) {
+        ngx_ocsp_answer_done(answer, ngx_ocsp_answer_unavailable(answer));
+        return;
+    }
+
     result = ngx_ocsp_answer_conclude(answer);
 
     if (result != NGX_OCSP_SUCCESSFUL) {
@@ -432,13 +443,19 @@ ngx_ocsp_answer_known(ngx_ocsp_answer_t *answer)
 }
 
 
+/* a status cannot be had now; an answer to be renewed is good to its end */
+
+static ngx_ocsp_response_status_e
+ngx_ocsp_answer_unavailable(ngx_ocsp_answer_t *answer)
+{
+    return (ngx_ocsp_reply_find_any(answer) == NGX_OK) ? NGX_OCSP_SUCCESSFUL
+                                                       : NGX_OCSP_TRY_LATER;
+}
+
+
 static ngx_ocsp_response_status_e
 ngx_ocsp_answer_conclude(ngx_ocsp_answer_t *answer)
 {
-    if (answer->unavailable) {
-        return NGX_OCSP_TRY_LATER;
-    }
-
     if (answer->responder != NULL
         && !ngx_ocsp_responder_usable(answer->responder, answer->now))
     {

@@ -165,12 +165,13 @@ ngx_ocsp_response_status_e ngx_ocsp_judge(ngx_ocsp_answer_t *answer);
 /*
  * reply: answers kept in the zone.  question: whether this is one for the
  * cache; sets answer->kind.  find: NGX_OK: answered, fresh or stale as
- * answer->cache says; NGX_DECLINED.  body: makes the response of what is
- * sealed.  NGX_ERROR: no memory.  keep: for others.  tag: one of all answers,
- * most probably.
+ * answer->cache says; NGX_DECLINED.  any: one to be renewed, too.  body: makes
+ * the response of what is sealed.  NGX_ERROR: no memory.  keep: for others.
+ * tag: one of all answers, most probably.
  */
 ngx_uint_t ngx_ocsp_reply_question(ngx_ocsp_answer_t *answer);
 ngx_int_t ngx_ocsp_reply_find(ngx_ocsp_answer_t *answer);
+ngx_int_t ngx_ocsp_reply_find_any(ngx_ocsp_answer_t *answer);
 ngx_int_t ngx_ocsp_reply_twin(ngx_ocsp_answer_t *answer);
 ngx_int_t ngx_ocsp_reply_body(ngx_ocsp_answer_t *answer, ngx_str_t *sealed);
 void ngx_ocsp_reply_keep(ngx_ocsp_answer_t *answer, ngx_str_t *sealed);

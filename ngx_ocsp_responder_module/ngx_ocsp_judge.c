@@ -217,8 +217,8 @@ ngx_ocsp_judge_never_issued(ngx_ocsp_answer_t *answer, ngx_ocsp_item_t *item)
 
 /*
  * The tightest of all, and when it is time for a new answer: before half of
- * its life, not all answers at once; when the certificate ends, since then the
- * answer says something else.
+ * what is left of its life, not all answers at once; when the certificate ends,
+ * since then the answer says something else.
  */
 
 static void
@@ -240,9 +240,9 @@ ngx_ocsp_judge_times(ngx_ocsp_answer_t *answer)
                                       single->this_update);
     }
 
-    half = (answer->next_update - answer->this_update) / 2;
+    half = (answer->next_update - answer->now) / 2;
 
-    answer->refresh_at = answer->this_update + half
+    answer->refresh_at = answer->now + half - half / 8
                          - (time_t) (ngx_random() % (half / 8 + 1));
 
     item = answer->items;

@@ -45,6 +45,10 @@ ngx_ocsp_preferred_next(ngx_pki_der_t *list, ngx_ocsp_preferred_t *preferred)
         return NGX_ERROR;
     }
 
+    if (params.len == 0) {
+        return NGX_OK;
+    }
+
     ngx_pki_der_init(&der, &params);
 
     if (ngx_pki_der_peek(&der) == NGX_PKI_DER_OID) {

@@ -28,6 +28,8 @@
 #define NGX_OCSP_REPLY_STALE   60
 
 
+static ngx_int_t ngx_ocsp_reply_get(ngx_ocsp_answer_t *answer,
+    ngx_pki_zone_reply_t *reply);
 static ngx_int_t ngx_ocsp_reply_check(ngx_ocsp_answer_t *answer,
     ngx_pki_zone_reply_t *reply);
 static ngx_int_t ngx_ocsp_reply_use(ngx_ocsp_answer_t *answer,
@@ -79,22 +81,65 @@ ngx_ocsp_reply_question(ngx_ocsp_answer_t *answer)
 ngx_int_t
 ngx_ocsp_reply_find(ngx_ocsp_answer_t *answer)
 {
-    ngx_pki_store_t       *store;
-    ngx_pki_zone_reply_t   reply;
+    ngx_pki_zone_reply_t  reply;
 
-    store = &answer->items->signer->authority->store;
-
-    reply.serial = answer->items->serial;
-    reply.kind = answer->kind;
-    reply.data = ngx_ocsp_reply_buffer;
-
-    if (ngx_pki_zone_reply_get(store->zone, store->slot, &reply) != NGX_OK
+    if (ngx_ocsp_reply_get(answer, &reply) != NGX_OK
         || ngx_ocsp_reply_check(answer, &reply) != NGX_OK)
     {
+        answer->cache = NGX_OCSP_CACHE_MISS;
         return NGX_DECLINED;
     }
 
     return ngx_ocsp_reply_use(answer, &reply);
+}
+
+
+ngx_int_t
+ngx_ocsp_reply_find_any(ngx_ocsp_answer_t *answer)
+{
+    ngx_pki_zone_reply_t  reply;
+
+    if (answer->cache != NGX_OCSP_CACHE_MISS
+        || ngx_ocsp_reply_get(answer, &reply) != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    answer->cache = NGX_OCSP_CACHE_HIT;
+
+    return ngx_ocsp_reply_use(answer, &reply);
+}
+
+
+/* one that may be told now, however old */
+
+static ngx_int_t
+ngx_ocsp_reply_get(ngx_ocsp_answer_t *answer, ngx_pki_zone_reply_t *reply)
+{
+    time_t            synced;
+    ngx_pki_store_t  *store;
+
+    store = &answer->items->signer->authority->store;
+
+    reply->serial = answer->items->serial;
+    reply->kind = answer->kind;
+    reply->data = ngx_ocsp_reply_buffer;
+
+    if (ngx_pki_zone_reply_get(store->zone, store->slot, reply) != NGX_OK
+        || reply->this_update > answer->now
+        || reply->next_update <= answer->now)
+    {
+        return NGX_DECLINED;
+    }
+
+    if (answer->policy->on_error == NGX_OCSP_ON_ERROR_STALE) {
+        return NGX_OK;
+    }
+
+    synced = ngx_pki_zone_moment_time(&store->slot->synced);
+
+    return (answer->now - synced > NGX_OCSP_REPLY_STALE) ? NGX_DECLINED
+                                                         : NGX_OK;
 }
 
 
@@ -110,31 +155,16 @@ ngx_ocsp_reply_check(ngx_ocsp_answer_t *answer, ngx_pki_zone_reply_t *reply)
     time_t            synced;
     ngx_pki_store_t  *store;
 
-    if (reply->this_update > answer->now || reply->next_update <= answer->now)
-    {
-        return NGX_DECLINED;
-    }
-
     answer->cache = NGX_OCSP_CACHE_HIT;
 
-    if (reply->refresh_at > answer->now
-        && answer->policy->on_error == NGX_OCSP_ON_ERROR_STALE)
-    {
+    if (reply->refresh_at > answer->now) {
         return NGX_OK;
     }
 
     store = &answer->items->signer->authority->store;
     synced = ngx_pki_zone_moment_time(&store->slot->synced);
 
-    if (answer->policy->on_error == NGX_OCSP_ON_ERROR_TRY_LATER
-        && answer->now - synced > NGX_OCSP_REPLY_STALE)
-    {
-        return NGX_DECLINED;
-    }
-
-    if (reply->refresh_at > answer->now
-        || synced - answer->policy->backdate <= reply->this_update)
-    {
+    if (synced - answer->policy->backdate <= reply->this_update) {
         return NGX_OK;
     }
 
@@ -261,12 +291,12 @@ ngx_ocsp_reply_twin(ngx_ocsp_answer_t *answer)
 
     single = answer->singles;
 
-    if (answer->request.ids->hash == NGX_PKI_HASH_SHA1) {
+    if (answer->items->id->hash == NGX_PKI_HASH_SHA1) {
         return ngx_ocsp_reply_cert_id(answer, NGX_PKI_HASH_SHA256,
                                       &single->twin);
     }
 
-    single->twin = single->cert_id;
+    single->twin = answer->items->id->whole;
 
     return ngx_ocsp_reply_cert_id(answer, NGX_PKI_HASH_SHA1, &single->cert_id);
 }

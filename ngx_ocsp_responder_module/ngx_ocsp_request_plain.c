@@ -48,7 +48,9 @@ ngx_ocsp_request_decode_plain(ngx_str_t *der, ngx_ocsp_request_t *req)
     len = der->len;
     p = der->data;
 
-    if (len <= NGX_OCSP_REQUEST_PLAIN_HEAD || len > 0x7f) {
+    /* two octets behind them tell the AlgorithmIdentifiers apart */
+
+    if (len < NGX_OCSP_REQUEST_PLAIN_HEAD + 2 || len > 0x7f) {
         return NGX_DECLINED;
     }
 

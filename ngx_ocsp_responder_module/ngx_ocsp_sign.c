@@ -24,16 +24,22 @@
 #define NGX_OCSP_SIGN_WAIT       10
 #define NGX_OCSP_SIGN_LEASE      15000
 
+/* the header of a BIT STRING, its octet, and what an EC signature varies by */
+
+#define NGX_OCSP_SIGN_BITS       8
+
 /* signatures over "unknown" of a second, where each of them is a call */
 
 #define NGX_OCSP_SIGN_UNKNOWN    5
 
 
 static void ngx_ocsp_sign_queue(ngx_ocsp_answer_t *answer);
+static ngx_uint_t ngx_ocsp_sign_is_long(ngx_ocsp_answer_t *answer);
 static ngx_uint_t ngx_ocsp_sign_sheds(ngx_ocsp_answer_t *answer);
 static void ngx_ocsp_sign_tell(ngx_ocsp_answer_t *answer);
 static void ngx_ocsp_sign_fly(ngx_ocsp_answer_t *answer);
 static void ngx_ocsp_sign_wait_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_ocsp_sign_is_current(ngx_ocsp_answer_t *answer);
 static void ngx_ocsp_sign_job(ngx_ocsp_answer_t *answer);
 static ngx_int_t ngx_ocsp_sign_encode(ngx_ocsp_answer_t *answer,
     ngx_str_t *digest);
@@ -104,6 +110,11 @@ ngx_ocsp_sign_queue(ngx_ocsp_answer_t *answer)
     ngx_ocsp_sign_pending++;
     answer->pending = 1;
 
+    if (answer->cache == NGX_OCSP_CACHE_MISS && ngx_ocsp_sign_is_long(answer))
+    {
+        answer->cache = NGX_OCSP_CACHE_BYPASS;
+    }
+
     if (answer->cache == NGX_OCSP_CACHE_BYPASS) {
         ngx_ocsp_sign_job(answer);
         return;
@@ -113,13 +124,36 @@ ngx_ocsp_sign_queue(ngx_ocsp_answer_t *answer)
 }
 
 
-/* serials that were never issued must not use up what a vault can do */
+/* too long to be kept: nobody has to wait for it */
+
+static ngx_uint_t
+ngx_ocsp_sign_is_long(ngx_ocsp_answer_t *answer)
+{
+    ngx_str_t              digest;
+    ngx_ocsp_responder_t  *responder;
+
+    responder = answer->responder;
+
+    return ngx_ocsp_sign_encode(answer, &digest) == NGX_OK
+           && answer->tbs.len + responder->algorithm->len
+              + EVP_PKEY_get_size(responder->key->public_key)
+              + NGX_OCSP_SIGN_BITS
+              > NGX_PKI_ZONE_REPLY_MAX;
+}
+
+
+/*
+ * What is not kept must not use up what a vault can do: serials that were never
+ * issued, several at once.
+ */
 
 static ngx_uint_t
 ngx_ocsp_sign_sheds(ngx_ocsp_answer_t *answer)
 {
     if (!answer->responder->key->remote
-        || answer->items->status.status != NGX_PKI_STATUS_UNKNOWN)
+        || answer->policy->compromised != 0
+        || (answer->request.n == 1
+            && answer->items->status.status != NGX_PKI_STATUS_UNKNOWN))
     {
         return 0;
     }
@@ -200,9 +234,46 @@ ngx_ocsp_sign_wait_handler(ngx_event_t *ev)
         return;
     }
 
-    answer->cache = NGX_OCSP_CACHE_MISS;
+    if (!ngx_ocsp_sign_is_current(answer)) {
+        ngx_ocsp_sign_done(answer, NGX_OCSP_TRY_LATER);
+        return;
+    }
 
     ngx_ocsp_sign_fly(answer);
+}
+
+
+/* a status may change while the signature of what was judged is waited for */
+
+static ngx_uint_t
+ngx_ocsp_sign_is_current(ngx_ocsp_answer_t *answer)
+{
+    ngx_uint_t              i;
+    ngx_ocsp_item_t        *item;
+    ngx_pki_store_t        *store;
+    ngx_pki_zone_status_t   status;
+
+    for (i = 0; i < answer->request.n; i++) {
+        item = &answer->items[i];
+
+        if (item->signer == NULL || item->serial.len == 0
+            || answer->policy->compromised != 0)
+        {
+            continue;
+        }
+
+        store = &item->signer->authority->store;
+
+        if (ngx_pki_zone_lookup(store->zone, store->slot, &item->serial,
+                                &status)
+            == NGX_OK
+            && status.status != item->status.status)
+        {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
@@ -315,7 +386,8 @@ ngx_ocsp_sign_handler(ngx_pki_key_job_t *job)
 
     answer->now = ngx_time();
 
-    rc = (answer->next_update > answer->now)
+    rc = (answer->next_update > answer->now
+          && ngx_ocsp_sign_is_current(answer))
          ? ngx_ocsp_sign_seal(answer, &job->output) : NGX_DECLINED;
 
     if (rc == NGX_DECLINED) {

@@ -41,7 +41,7 @@ ngx_ocsp_uri_strip(ngx_str_t *uri, ngx_str_t *name, ngx_str_t *text)
 
     i = 0;
 
-    if (uri->len > name->len
+    if ((size_t) (last - p) >= name->len
         && ngx_memcmp(p, name->data, name->len) == 0)
     {
         i = name->len;

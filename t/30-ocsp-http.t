@@ -152,13 +152,17 @@ for my $hex (@{ ocsp_craft(op => 'slashes', n => 6) }) {
 --- config eval
 $::locations . 'location /with/ { ocsp_responder demo; }'
 --- perl
-my $text = base64(setup());
+setup();
+
+# none that nginx would merge, where its own URI is all there is
+
+my $text = base64(like_base64(qr{^(?=.*/)(?!.*//)}));
 
 for ("/ocsp//$text", "/ocsp///$text", "//ocsp/$text", "/with/$text",
      "/with//$text", "/%6fcsp/$text", "/./ocsp/$text")
 {
     my ($prefix) = /^(.*)\Q$text/;
-    is_good(get($_), $prefix);
+    is(get($_)->{status}, 'unknown', $prefix);
 }
 
 
@@ -596,29 +600,20 @@ sub at {
 
 
 
-=== TEST 22: H6: If-Modified-Since: 304 with the headers of 200
+=== TEST 22: H6: If-Modified-Since alone: 200, a status may change in a second
 --- config eval
 $::locations
 --- perl
 my $der = setup();
 my $uri = '/ocsp/' . escape(base64($der));
-my ($status, $headers, $body);
+my (undef, $first) = http_get($uri);
 
-# thisUpdate moves on while Redis is there
-
-ok(wait_until(sub {
-    my (undef, $first) = http_get($uri);
-    ($status, $headers, $body) = http_get($uri, headers =>
-        { 'If-Modified-Since' => $first->{'last-modified'} });
-    $status == 304;
-}), 'status 304');
-
-is($body, '', 'no body');
-ok($headers->{$_}, "304 has $_") for qw( date cache-control expires );
-
-($status) = http_get($uri, headers =>
-    { 'If-Modified-Since' => 'Mon, 01 Jan 2001 00:00:00 GMT' });
-is($status, 200, 'an old one: 200');
+for my $date ($first->{'last-modified'}, 'Mon, 01 Jan 2001 00:00:00 GMT') {
+    my ($status, undef, $body) = http_get($uri, headers =>
+        { 'If-Modified-Since' => $date });
+    is($status, 200, $date);
+    ok(length $body, 'with its body');
+}
 
 
 

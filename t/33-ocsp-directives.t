@@ -212,10 +212,10 @@ redis
 
 === TEST 11: ocsp_validity of nothing
 --- config
-location /ocsp { ocsp_responder demo; ocsp_validity good=0; }
+location /ocsp { ocsp_responder demo; ocsp_validity good=1s; }
 --- must_die
 --- error_log
-invalid parameter "good=0" in "ocsp_validity": a time, e.g. "good=10m" would be right
+invalid parameter "good=1s" in "ocsp_validity": a time of at least 2s
 
 
 

@@ -433,6 +433,8 @@ ok($node->stop, 'the other node ends well');
 --- config eval
 $::locations . <<'END'
 location /short { ocsp_responder demo; ocsp_validity good=1m; }
+location /dated { ocsp_responder demo; ocsp_validity good=10m hold=10m unknown=10m
+                                                backdate=10m; }
 END
 --- perl
 setup();
@@ -440,7 +442,7 @@ my $step = 0;
 
 # a client that keeps an answer as long as it may finds another one then
 
-for my $n (1 .. 4) {
+for my $n (1 .. 3) {
     my $cert = new_certificate("half$n");
     my ($der) = ocsp_make({ cert => $cert });
     my $first = warm($der);
@@ -462,14 +464,23 @@ for my $n (1 .. 4) {
     is(scalar(grep { $_->{status} ne 'good' } @next), 0, 'good');
     is(scalar(grep { $_->{produced_at}{at} <= $first->{produced_at}{at} }
               @next), 0, "after $age s: another one");
+    my %octets = map { $_->{body} => 1 } @next;
+    cmp_ok(scalar keys %octets, '<=', 2, 'signed once, not for each');
+    is(words($next[-1]), 'good hit', 'and kept');
 }
+
+# backdated by as much as it lives: it is kept all the same
+
+my ($dated) = ocsp_make({ cert => new_certificate('dated') });
+my %dated = map { ocsp_post('/dated', $dated)->{body} => 1 } 1 .. 20;
+cmp_ok(scalar keys %dated, '<=', 2, 'backdated, and kept');
 
 # in small steps: at no time is anything answered that is older than half
 
 my ($der) = ocsp_make({ cert => new_certificate('steps') });
 my (%bad, %octets);
 
-for my $n (1 .. 24) {
+for my $n (1 .. 18) {
     clock_step($step += 5);
     sleep 1.1 if $n % 6 == 0;
 

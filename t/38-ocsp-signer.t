@@ -677,7 +677,17 @@ is(scalar keys %seen, 1, 'the same answer for 24');
 is((ocsp_parse([ 200, {}, keys %seen ]))[0]{status}, 'good', 'good');
 is(signs() - $before, 1, 'one signature');
 
+# several at once are not kept: they must not use up what a vault can do
+
 azure_reset();
+$before = signs();
+my ($two) = ocsp_make({ ids => [ ({ cert => work_file('flight.pem') }) x 2 ] });
+@answers = load(port => $port, connections => 8,
+                requests => [ (['/ocsp', $two, $type]) x 80 ]);
+my @late = grep { $_->{body} eq $PKI::OCSP::TRY_LATER } @answers;
+cmp_ok(scalar @late, '>=', 20, 'most of 80 come again later');
+is(signs() - $before, 80 - @late, 'the others are signed');
+
 clean($node);
 
 
