@@ -27,6 +27,11 @@
 #endif
 
 
+/* with libatomic_ops nginx's own is empty, to the compiler, too */
+
+#define ngx_pki_memory_barrier()  __sync_synchronize()
+
+
 /* headers_out.cache_control became a list in nginx 1.23.0 */
 
 #if (nginx_version >= 1023000)

@@ -42,16 +42,24 @@
 #define NGX_PKI_FILL_CURSOR   (NGX_TIME_T_LEN + 1 + 2 * NGX_PKI_SERIAL_LEN)
 
 
+/* in the zone, for whoever leads next */
+
+typedef struct {
+    ngx_atomic_t               epoch;        /* whose statuses were read */
+    ngx_atomic_t               total;        /* of certificates, then */
+} ngx_pki_follower_filled_t;
+
+
 struct ngx_pki_follower_walk_s {
     ngx_pki_store_t           *store;
-    ngx_atomic_t              *filled;       /* the epoch; in the zone */
+    ngx_pki_follower_filled_t *filled;
+    ngx_msec_t                 retry_at;     /* 0: it has not failed */
 
     ngx_uint_t                 epoch;        /* when it began; 0: it has not */
     ngx_msec_t                 begun;
     ngx_str_t                  cursor;       /* empty: the beginning */
     u_char                     cursor_text[NGX_PKI_FILL_CURSOR];
 
-    ngx_uint_t                 total;        /* in Redis */
     ngx_uint_t                 entered;
     ngx_uint_t                 malformed;
 
@@ -87,6 +95,7 @@ static ngx_int_t ngx_pki_follower_walk_init(ngx_pki_follower_walk_t *walk,
 static void ngx_pki_follower_fill_timer_handler(ngx_event_t *ev);
 static ngx_pki_follower_walk_t *ngx_pki_follower_fill_next(
     ngx_pki_follower_fill_t *fill);
+static ngx_uint_t ngx_pki_follower_fill_waits(ngx_pki_follower_fill_t *fill);
 static ngx_uint_t ngx_pki_follower_walk_is_due(ngx_pki_follower_walk_t *walk);
 static void ngx_pki_follower_fill_begin(ngx_pki_follower_fill_t *fill,
     ngx_pki_follower_walk_t *walk);
@@ -172,10 +181,10 @@ ngx_pki_follower_walk_init(ngx_pki_follower_walk_t *walk, ngx_pool_t *pool,
                - text;
 
     walk->filled = ngx_pki_zone_cell(store->zone, &name,
-                                     sizeof(ngx_atomic_t));
+                                     sizeof(ngx_pki_follower_filled_t));
 
     if (walk->filled == NULL) {
-        walk->filled = ngx_pcalloc(pool, sizeof(ngx_atomic_t));
+        walk->filled = ngx_pcalloc(pool, sizeof(ngx_pki_follower_filled_t));
     }
 
     return walk->filled == NULL ? NGX_ERROR : NGX_OK;
@@ -220,6 +229,7 @@ ngx_pki_follower_fill(ngx_pki_follower_fill_t *fill)
 
     for (i = 0; i < fill->n; i++) {
         fill->walks[i].epoch = 0;
+        fill->walks[i].retry_at = 0;
     }
 
     ngx_add_timer(&fill->timer, NGX_PKI_FILL_PAUSE);
@@ -251,6 +261,11 @@ ngx_pki_follower_fill_timer_handler(ngx_event_t *ev)
         walk = ngx_pki_follower_fill_next(fill);
     }
 
+    if (walk == NULL && ngx_pki_follower_fill_waits(fill)) {
+        ngx_add_timer(ev, NGX_PKI_FILL_RETRY);
+        return;
+    }
+
     if (walk == NULL) {
         fill->running = 0;
         return;
@@ -279,12 +294,36 @@ ngx_pki_follower_fill_next(ngx_pki_follower_fill_t *fill)
     for (i = 1; i <= fill->n; i++) {
         walk = &fill->walks[(k + i) % fill->n];
 
-        if (ngx_pki_follower_walk_is_due(walk)) {
+        if (ngx_pki_follower_walk_is_due(walk)
+            && (walk->retry_at == 0
+                || (ngx_msec_int_t) (walk->retry_at - ngx_current_msec) <= 0))
+        {
             return walk;
         }
     }
 
     return NULL;
+}
+
+
+/* whether there is one that has failed and is to be tried again */
+
+static ngx_uint_t
+ngx_pki_follower_fill_waits(ngx_pki_follower_fill_t *fill)
+{
+    ngx_uint_t  i;
+
+    if (ngx_exiting || !ngx_pki_zone_leads(fill->zone)) {
+        return 0;
+    }
+
+    for (i = 0; i < fill->n; i++) {
+        if (ngx_pki_follower_walk_is_due(&fill->walks[i])) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -299,7 +338,7 @@ ngx_pki_follower_walk_is_due(ngx_pki_follower_walk_t *walk)
 
     return slot->synced.wall != 0
            && !slot->restoring
-           && *walk->filled != slot->epoch;
+           && walk->filled->epoch != slot->epoch;
 }
 
 
@@ -476,8 +515,8 @@ ngx_pki_follower_walk_has_changed(ngx_pki_follower_walk_t *walk,
 
 /*
  * Where there is not room for all, that of a good one which has expired is the
- * first to be spared; where there is none at all, only what is revoked or held
- * is worth the place of another one.
+ * first to be spared; when none is left, only what is revoked or held is worth
+ * the place of another one.
  */
 
 static ngx_uint_t
@@ -492,7 +531,7 @@ ngx_pki_follower_fill_wants(ngx_pki_follower_fill_t *fill,
         return 0;
     }
 
-    return !fill->full;
+    return !fill->full || !fill->scarce;
 }
 
 
@@ -519,7 +558,8 @@ ngx_pki_follower_fill_move(ngx_pki_follower_fill_t *fill,
 
     walk = fill->walk;
 
-    walk->total = job->total;
+    walk->retry_at = 0;
+    walk->filled->total = job->total;
     walk->malformed += job->malformed;
 
     ngx_pki_follower_fill_judge(fill);
@@ -549,12 +589,12 @@ ngx_pki_follower_fill_judge(ngx_pki_follower_fill_t *fill)
     total = 0;
 
     for (i = 0; i < fill->n; i++) {
-        total += fill->walks[i].total;
+        total += fill->walks[i].filled->total;
     }
 
     fill->scarce = (total > usage.statuses_max);
 
-    if (!fill->full || fill->told) {
+    if (!fill->full || !fill->scarce || fill->told) {
         return;
     }
 
@@ -563,8 +603,7 @@ ngx_pki_follower_fill_judge(ngx_pki_follower_fill_t *fill)
 
     /* a tenth more, for those to come */
 
-    size = (size_t) (1.1 * ngx_max(total, usage.statuses_max)
-                     / usage.statuses_max * shm_zone->shm.size);
+    size = (size_t) (1.1 * total / usage.statuses_max * shm_zone->shm.size);
 
     ngx_log_error(NGX_LOG_WARN, fill->log, 0,
                   "zone \"%V\" is too small: it has room for the statuses of "
@@ -574,7 +613,7 @@ ngx_pki_follower_fill_judge(ngx_pki_follower_fill_t *fill)
 }
 
 
-/* the same slice again */
+/* the same slice again, others meanwhile */
 
 static void
 ngx_pki_follower_fill_failed(ngx_pki_follower_fill_t *fill)
@@ -592,7 +631,9 @@ ngx_pki_follower_fill_failed(ngx_pki_follower_fill_t *fill)
                       "trying again", &name);
     }
 
-    ngx_add_timer(&fill->timer, NGX_PKI_FILL_RETRY);
+    fill->walk->retry_at = ngx_current_msec + NGX_PKI_FILL_RETRY;
+
+    ngx_add_timer(&fill->timer, NGX_PKI_FILL_PAUSE);
 }
 
 
@@ -602,14 +643,15 @@ ngx_pki_follower_fill_end(ngx_pki_follower_fill_t *fill,
 {
     ngx_str_t  name;
 
-    *walk->filled = walk->epoch;
+    walk->filled->epoch = walk->epoch;
 
     name.data = walk->store->slot->name;
     name.len = walk->store->slot->name_len;
 
     ngx_log_error(NGX_LOG_NOTICE, fill->log, 0,
                   "authority \"%V\": %ui statuses of %ui certificates were "
-                  "read in %M ms", &name, walk->entered, walk->total,
+                  "read in %M ms", &name, walk->entered,
+                  (ngx_uint_t) walk->filled->total,
                   ngx_current_msec - walk->begun);
 
     if (walk->malformed != 0) {

@@ -127,8 +127,11 @@ ngx_int_t
 ngx_pki_store_page_decode(ngx_pki_store_job_t *job, redisReply *reply)
 {
     ngx_uint_t         i, n;
+    redisReply        *score;
     ngx_pki_serial_t   serial;
     ngx_pki_record_t  *record;
+
+    score = NULL;
 
     if (reply->elements % 2 != 0 || reply->elements / 2 > job->limit + 1) {
         return NGX_ERROR;
@@ -142,16 +145,27 @@ ngx_pki_store_page_decode(ngx_pki_store_job_t *job, redisReply *reply)
         return NGX_ERROR;
     }
 
+    job->malformed = 0;
+
     for (i = 0; i < n; i++) {
         record = ngx_array_push(job->records);
 
         if (ngx_pki_store_reply_copy(job, reply->element[2 * i],
                                      &record->serial)
-            != NGX_OK
-            || ngx_pki_serial_parse(&record->serial, &serial) != NGX_OK)
+            != NGX_OK)
         {
             return NGX_ERROR;
         }
+
+        /* what is no serial number must not hide the others */
+
+        if (ngx_pki_serial_parse(&record->serial, &serial) != NGX_OK) {
+            job->records->nelts--;
+            job->malformed++;
+            continue;
+        }
+
+        score = reply->element[2 * i + 1];
     }
 
     if (reply->elements / 2 <= job->limit) {
@@ -159,7 +173,7 @@ ngx_pki_store_page_decode(ngx_pki_store_job_t *job, redisReply *reply)
         return NGX_OK;
     }
 
-    return ngx_pki_store_page_cursor(job, reply->element[2 * n - 1]);
+    return (score != NULL) ? ngx_pki_store_page_cursor(job, score) : NGX_ERROR;
 }
 
 

@@ -162,15 +162,17 @@ static const char  ngx_pki_script_status[] =
  * KEYS: ca issued cert:<serial> ...
  *
  * As of one moment: the number of the last change, how many certificates there
- * are, and of each serial what the script above says, but for that number.
+ * are, and of each serial what the script above says, but for that number.  A
+ * key that is no record must not hide the others.
  */
 
 static const char  ngx_pki_script_statuses[] =
     "local s = {redis.call('HGET', KEYS[1], 'seq') or '0',\n"
     "           redis.call('ZCARD', KEYS[2])}\n"
     "for i = 3, #KEYS do\n"
-    "  s[i] = redis.call('HMGET', KEYS[i], 'status', 'reason',\n"
-    "                    'revoked_at', 'not_after', 'version')\n"
+    "  s[i] = redis.pcall('HMGET', KEYS[i], 'status', 'reason',\n"
+    "                     'revoked_at', 'not_after', 'version')\n"
+    "  if s[i].err then s[i] = {'', false, false, false, false} end\n"
     "end\n"
     "return s\n";
 

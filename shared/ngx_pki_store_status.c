@@ -190,10 +190,17 @@ ngx_pki_store_status_shed(ngx_pki_store_t *store)
         name.data = store->slot->name;
         name.len = store->slot->name_len;
 
-        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                      "authority \"%V\": too many unknown serial numbers, "
-                      "more than %d a second are not looked up", &name,
-                      NGX_PKI_STORE_BUDGET);
+        if (store->spent < NGX_PKI_STORE_BUDGET / 2) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "authority \"%V\": %ui lookups wait for redis, "
+                          "no more are made", &name, store->lookups);
+
+        } else {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "authority \"%V\": too many unknown serial numbers,"
+                          " more than %d a second are not looked up", &name,
+                          NGX_PKI_STORE_BUDGET);
+        }
     }
 
     return NGX_BUSY;
@@ -235,6 +242,12 @@ ngx_pki_store_status_ask(ngx_pki_store_job_t *job)
     }
 
     ngx_pki_zone_moment(&job->asked);
+
+    /* without memory it ends without the handler */
+
+    if (job->argv == NULL) {
+        job->store->lookups--;
+    }
 
     ngx_pki_store_send(job, ngx_pki_store_status_handler);
 }
@@ -313,6 +326,10 @@ ngx_pki_store_status_missing(ngx_pki_store_job_t *job, uint64_t seq)
         ngx_pki_store_status_again(job);
         return;
     }
+
+    /* that there is none is known from this answer, not from the log */
+
+    job->known_at = ngx_pki_zone_moment_time(&job->asked);
 
     ngx_pki_store_status_without(job, NGX_PKI_STORE_NOT_FOUND);
 }

@@ -116,7 +116,6 @@ ngx_pki_store_statuses_decode(ngx_pki_store_job_t *job, redisReply *reply)
     }
 
     job->total = (ngx_uint_t) total;
-    job->malformed = 0;
 
     job->statuses = ngx_array_create(job->op->pool, n + 1,
                                      sizeof(ngx_pki_store_status_t));

@@ -223,7 +223,7 @@ typedef struct {
     ngx_uint_t                 statuses_max;
     ngx_uint_t                 replies;
     ngx_uint_t                 replies_max;
-    ngx_uint_t                 evictions;    /* of good statuses */
+    ngx_uint_t                 evictions;    /* of statuses that counted */
 } ngx_pki_zone_usage_t;
 
 void ngx_pki_zone_usage(ngx_pki_zone_t *zone, ngx_pki_zone_usage_t *usage);

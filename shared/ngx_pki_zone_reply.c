@@ -143,7 +143,7 @@ ngx_pki_zone_reply_read(ngx_pki_zone_replies_t *replies,
         return NGX_DECLINED;
     }
 
-    ngx_memory_barrier();
+    ngx_pki_memory_barrier();
 
     len = set->len[i];
 
@@ -169,7 +169,7 @@ ngx_pki_zone_reply_read(ngx_pki_zone_replies_t *replies,
     ngx_memcpy(reply->etag, way->etag, sizeof(way->etag));
     ngx_memcpy(reply->data, way + 1, len);
 
-    ngx_memory_barrier();
+    ngx_pki_memory_barrier();
 
     return (set->seq[i] == seq) ? NGX_OK : NGX_DECLINED;
 }
@@ -248,7 +248,7 @@ ngx_pki_zone_reply_enter(ngx_pki_zone_replies_t *replies,
     replies->used++;
     set->tag[i] = tag;
 
-    ngx_memory_barrier();
+    ngx_pki_memory_barrier();
 
     set->seq[i]++;
 }
@@ -396,7 +396,7 @@ ngx_pki_zone_way_drop(ngx_pki_zone_replies_t *replies,
 {
     set->seq[i] |= 1;
 
-    ngx_memory_barrier();
+    ngx_pki_memory_barrier();
 
     if (set->tag[i] != 0) {
         set->tag[i] = 0;

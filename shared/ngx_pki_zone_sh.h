@@ -41,13 +41,13 @@ typedef struct {
     uint32_t                   hand;         /* of the clock */
     uint32_t                   drafted;      /* index + 1; 0: none */
     ngx_pki_zone_entry_t       draft;        /* what that one becomes */
-    ngx_uint_t                 evictions;    /* of good ones */
+    ngx_uint_t                 evictions;    /* of what still counted */
 } ngx_pki_zone_table_t;
 
 
 #define NGX_PKI_ZONE_WAYS      8
 
-/* what comes before the octets of an answer; in all 576, nine cache lines */
+/* what comes before the octets of an answer, of which 456 are left then */
 
 typedef struct {
     ngx_pki_serial_t           serial;

@@ -24,6 +24,8 @@ static void ngx_pki_zone_put(ngx_pki_zone_sh_t *sh, ngx_pki_zone_slot_t *slot,
     ngx_pki_serial_t *serial, ngx_pki_zone_status_t *status);
 static ngx_uint_t ngx_pki_zone_replaces(ngx_pki_zone_slot_t *slot,
     ngx_pki_zone_entry_t *entry, ngx_pki_zone_status_t *status);
+static ngx_uint_t ngx_pki_zone_spare(ngx_pki_zone_sh_t *sh,
+    ngx_pki_zone_entry_t *entry);
 static ngx_uint_t ngx_pki_zone_absent(ngx_pki_zone_slot_t *slot,
     ngx_pki_zone_entry_t *entry);
 static void ngx_pki_zone_write(ngx_pki_zone_table_t *table, uint32_t n,
@@ -320,6 +322,17 @@ ngx_pki_zone_absent(ngx_pki_zone_slot_t *slot, ngx_pki_zone_entry_t *entry)
 }
 
 
+/* a good one whose place is nobody's any more, or is of little use */
+
+static ngx_uint_t
+ngx_pki_zone_spare(ngx_pki_zone_sh_t *sh, ngx_pki_zone_entry_t *entry)
+{
+    return entry->status == NGX_PKI_STATUS_GOOD
+           && (ngx_pki_zone_absent(sh->slots[entry->slot], entry)
+               || entry->not_after < ngx_time());
+}
+
+
 ngx_uint_t
 ngx_pki_zone_same(ngx_pki_zone_entry_t *entry, ngx_pki_zone_status_t *status)
 {
@@ -352,7 +365,7 @@ ngx_pki_zone_write(ngx_pki_zone_table_t *table, uint32_t n,
     draft->not_after = status->not_after;
     draft->version = status->version;
 
-    ngx_memory_barrier();
+    ngx_pki_memory_barrier();
 
     table->drafted = n + 1;
 
@@ -367,11 +380,11 @@ ngx_pki_zone_settle(ngx_pki_zone_table_t *table)
         return;
     }
 
-    ngx_memory_barrier();
+    ngx_pki_memory_barrier();
 
     table->entries[table->drafted - 1] = table->draft;
 
-    ngx_memory_barrier();
+    ngx_pki_memory_barrier();
 
     table->drafted = 0;
 }
@@ -422,7 +435,7 @@ ngx_pki_zone_insert(ngx_pki_zone_sh_t *sh, ngx_pki_zone_slot_t *slot,
 
     /* a worker may be killed here; nobody must find half an entry */
 
-    ngx_memory_barrier();
+    ngx_pki_memory_barrier();
 
     *bucket = n + 1;
 }
@@ -457,9 +470,7 @@ ngx_pki_zone_victim(ngx_pki_zone_sh_t *sh)
 
         if (entry->status == NGX_PKI_STATUS_GOOD) {
 
-            if (!entry->referenced
-                || ngx_pki_zone_absent(sh->slots[entry->slot], entry))
-            {
+            if (!entry->referenced || ngx_pki_zone_spare(sh, entry)) {
                 return n;
             }
 
@@ -488,9 +499,7 @@ ngx_pki_zone_evict(ngx_pki_zone_sh_t *sh, uint32_t n)
     table = &sh->table;
     entry = &table->entries[n];
 
-    if (entry->status == NGX_PKI_STATUS_GOOD
-        && !ngx_pki_zone_absent(sh->slots[entry->slot], entry))
-    {
+    if (!ngx_pki_zone_spare(sh, entry)) {
         table->evictions++;
     }
 

@@ -353,12 +353,21 @@ redis_cmd('HSET', "pki:{demo}:cert:$serials[7]", status => 'fine');
 redis_cmd('HDEL', "pki:{demo}:cert:$serials[8]", 'not_after');
 redis_cmd('DEL', "pki:{demo}:cert:$serials[9]");
 
+# nor are a record that is none, and a serial number that is none, in the way
+
+redis_cmd('DEL', "pki:{demo}:cert:$serials[10]");
+redis_cmd('SET', "pki:{demo}:cert:$serials[10]", 'text');
+redis_cmd('ZADD', 'pki:{demo}:issued', time + 9, 'not a serial number');
+
 my $node = node_start();
 ok(is_read($node), 'read');
-like($node->log, qr/"demo": 2 records in redis are malformed/, 'two are bad');
+like($node->log, qr/"demo": 4 records in redis are malformed/, 'four are bad');
 redis_pause();
-is(tally($node, @serials[0 .. 99]), 'good:97 try_later:3', 'the others count');
+is(tally($node, @serials[0 .. 99]), 'good:96 try_later:4', 'the others count');
 redis_resume();
+
+redis_cmd('DEL', "pki:{demo}:cert:$serials[10]");
+redis_cmd('ZREM', 'pki:{demo}:issued', 'not a serial number');
 
 redis_cmd('HSET', "pki:{demo}:cert:$serials[7]", status => 'good');
 redis_cmd('HSET', "pki:{demo}:cert:$serials[8]", not_after => time + 99);
