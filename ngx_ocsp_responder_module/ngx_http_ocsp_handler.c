@@ -109,7 +109,7 @@ ngx_http_ocsp_post(ngx_http_request_t *r, ngx_str_t *body)
     }
 
     if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return ngx_http_ocsp_error(r, NGX_OCSP_INTERNAL_ERROR);
     }
 
     return ngx_http_ocsp_process(r, body, answer);
@@ -151,7 +151,7 @@ ngx_http_ocsp_get(ngx_http_request_t *r)
     }
 
     if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return ngx_http_ocsp_error(r, NGX_OCSP_INTERNAL_ERROR);
     }
 
     return ngx_http_ocsp_process(r, &der, answer);

@@ -248,9 +248,9 @@ ngx_ocsp_judge_times(ngx_ocsp_answer_t *answer)
     item = answer->items;
 
     if (answer->policy->retention != 0
-        && item->status.not_after > answer->now
+        && item->status.not_after >= answer->now
         && item->status.not_after < answer->refresh_at)
     {
-        answer->refresh_at = item->status.not_after;
+        answer->refresh_at = item->status.not_after + 1;
     }
 }

@@ -136,9 +136,12 @@ sub leader {
     my ($port) = followers();
     return if !$port;
 
-    my $local = sprintf '0100007F:%04X', $port;
-    my ($inode) = map { (split)[9] } grep { (split)[1] eq $local }
+    my $ends = join ' ', map { sprintf '0100007F:%04X', $_ }
+                         $port, redis()->port;
+    my ($inode) = map { (split)[9] }
+                  grep { join(' ', (split)[1, 2]) eq $ends }
                   split /\n/, slurp('/proc/net/tcp');
+    return if !$inode;
 
     for my $pid (worker_pids()) {
         return $pid if grep { (readlink // '') eq "socket:[$inode]" }
