@@ -473,11 +473,11 @@ ngx_pki_follower_fill_enter(ngx_pki_follower_fill_t *fill,
         }
 
         entered++;
-
-        ngx_pki_follower_fill_measure(fill);
     }
 
     walk->entered += entered;
+
+    ngx_pki_follower_fill_measure(fill);
 
     return NGX_OK;
 }
