@@ -30,7 +30,6 @@ static const char *ngx_ocsp_file_check_key(ngx_ocsp_file_t *file);
 static const char *ngx_ocsp_file_check_usage(X509 *x509);
 static void ngx_ocsp_file_warn(ngx_conf_t *cf, ngx_ocsp_file_t *file,
     time_t validity);
-static time_t ngx_ocsp_file_time(const ASN1_TIME *t);
 static void ngx_ocsp_file_cleanup(void *data);
 
 
@@ -133,8 +132,8 @@ ngx_ocsp_file_load_certificate(ngx_conf_t *cf, ngx_ocsp_file_t *file)
     cln->handler = ngx_ocsp_file_cleanup;
     cln->data = file->x509;
 
-    file->not_before = ngx_ocsp_file_time(X509_get0_notBefore(file->x509));
-    file->not_after = ngx_ocsp_file_time(X509_get0_notAfter(file->x509));
+    file->not_before = ngx_pki_ca_time(X509_get0_notBefore(file->x509));
+    file->not_after = ngx_pki_ca_time(X509_get0_notAfter(file->x509));
 
     return ngx_pki_ca_der(cf->pool, file->x509, &file->der);
 }
@@ -305,20 +304,6 @@ ngx_ocsp_file_warn(ngx_conf_t *cf, ngx_ocsp_file_t *file, time_t validity)
                            "whether it is good, and nobody can say",
                            &file->certificate_file);
     }
-}
-
-
-static time_t
-ngx_ocsp_file_time(const ASN1_TIME *t)
-{
-    struct tm  tm;
-
-    if (ASN1_TIME_to_tm(t, &tm) != 1) {
-        ERR_clear_error();
-        return 0;
-    }
-
-    return timegm(&tm);
 }
 
 

@@ -30,7 +30,6 @@ static void ngx_pki_ca_put_cdp(ngx_pki_der_writer_t *w,
     ngx_pki_authority_t *a);
 static void ngx_pki_ca_put_access(ngx_pki_der_writer_t *w, ngx_str_t *method,
     ngx_str_t *url);
-static time_t ngx_pki_ca_time(const ASN1_TIME *t);
 
 
 static ngx_str_t  ngx_pki_ca_oid_aki = ngx_string("\x55\x1d\x23");
@@ -304,7 +303,7 @@ ngx_pki_ca_put_access(ngx_pki_der_writer_t *w, ngx_str_t *method,
 }
 
 
-static time_t
+time_t
 ngx_pki_ca_time(const ASN1_TIME *t)
 {
     struct tm  tm;

@@ -65,6 +65,9 @@ ngx_int_t ngx_pki_ca_der(ngx_pool_t *pool, X509 *x509, ngx_str_t *der);
 ngx_int_t ngx_pki_ca_digest(ngx_pool_t *pool, const EVP_MD *md,
     ngx_str_t *in, ngx_str_t *out);
 
+/* A time of a certificate, in seconds of the epoch; 0: it is none. */
+time_t ngx_pki_ca_time(const ASN1_TIME *t);
+
 /* An Extension (RFC 5280, 4.1); "value" is the DER inside it. */
 void ngx_pki_ca_put_extension(ngx_pki_der_writer_t *w, ngx_str_t *oid,
     ngx_uint_t critical, ngx_str_t *value);

@@ -7,6 +7,7 @@
 
 
 #include "ngx_pki_ra_job.h"
+#include "ngx_pki_ca.h"
 
 
 #define NGX_PKI_RA_POOL_SIZE  4096
@@ -16,7 +17,6 @@ static ngx_pki_recipient_t *ngx_pki_ra_self(ngx_pki_ra_t *ra);
 static ngx_uint_t ngx_pki_ra_usable(ngx_pki_recipient_t *recipient);
 static void ngx_pki_ra_offer(ngx_pki_ra_t *ra,
     ngx_pki_recipient_t *recipient);
-static time_t ngx_pki_recipient_time(const ASN1_TIME *t);
 static void ngx_pki_recipient_cleanup(void *data);
 
 
@@ -325,24 +325,10 @@ ngx_int_t
 ngx_pki_recipient_set(ngx_pki_recipient_t *recipient, X509 *x509)
 {
     recipient->certificate = x509;
-    recipient->not_before = ngx_pki_recipient_time(X509_get0_notBefore(x509));
-    recipient->not_after = ngx_pki_recipient_time(X509_get0_notAfter(x509));
+    recipient->not_before = ngx_pki_ca_time(X509_get0_notBefore(x509));
+    recipient->not_after = ngx_pki_ca_time(X509_get0_notAfter(x509));
 
     return (recipient->not_after != 0) ? NGX_OK : NGX_ERROR;
-}
-
-
-static time_t
-ngx_pki_recipient_time(const ASN1_TIME *t)
-{
-    struct tm  tm;
-
-    if (ASN1_TIME_to_tm(t, &tm) != 1) {
-        ERR_clear_error();
-        return 0;
-    }
-
-    return timegm(&tm);
 }
 
 
