@@ -352,7 +352,16 @@ ngx_http_pki_op_finalize(ngx_pki_op_t *op, ngx_int_t rc)
     ngx_http_set_log_request(c->log, r);
 
     ngx_http_finalize_request(r, rc);
-    ngx_http_run_posted_requests(c);
+
+    /*
+     * What it posted, as to free a request whose client is gone, runs later:
+     * perhaps it is the request's own handler that led here, and nginx needs
+     * the request when that returns.
+     */
+
+    if (!c->destroyed) {
+        ngx_post_event(c->write, &ngx_posted_events);
+    }
 }
 
 
