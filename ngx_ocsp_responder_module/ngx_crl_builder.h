@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_pki authors
  *
- * Builds the CRL of an authority in the background.  Every worker has a
+ * Builds the CRLs of an authority in the background.  Every worker has a
  * builder, the one that holds the lease of the instance works; of several
  * nodes the one that has the lock in Redis.
  */
@@ -13,16 +13,15 @@
 
 
 #include "ngx_pki.h"
-#include "ngx_pki_authority.h"
-
-
-#define NGX_CRL_BUILDER_TOKEN_LEN  64
+#include "ngx_crl_set.h"
 
 
 typedef struct {
-    time_t                     validity;
+    time_t                     validity;     /* seconds */
     time_t                     overlap;
     ngx_msec_t                 refresh;
+    time_t                     delta;        /* 0: no deltas */
+    ngx_uint_t                 shards;       /* 1: none */
 } ngx_crl_builder_spec_t;
 
 
@@ -31,28 +30,37 @@ typedef struct {
 typedef struct {
     ngx_pki_authority_t       *authority;
     ngx_crl_builder_spec_t     spec;
+    unsigned                   full:1;       /* a location serves it */
 
     /* in a worker */
     ngx_event_t                timer;        /* cancelable */
-    ngx_atomic_uint_t          revocations;  /* of the zone, in the CRL */
-    time_t                     this_update;  /* of the CRL */
-    time_t                     due;          /* 0: nothing is known yet */
-    ngx_atomic_uint_t          seen;         /* revocations, when noticed */
-    uint64_t                   applied;      /* changes of the log by then */
+    ngx_crl_set_t              set;
+    void                      *session[NGX_PKI_CRL_LOCKS];  /* private; NULL:
+                                              * no lock held */
+    ngx_msec_t                 pruned;       /* ngx_current_msec */
+    time_t                     since;        /* it builds here; 0: not */
+
+    /* of failures: the lists, see ngx_crl_trouble.c */
+    u_char                     failed[NGX_PKI_CRL_LISTS / 8 + 1];
+    ngx_uint_t                 failures;     /* how many lists */
+    ngx_uint_t                 streak;       /* since one could be built */
+    ngx_uint_t                 overtaken;    /* in a row */
     time_t                     retry_at;
     time_t                     backoff;
-    unsigned                   noticed:1;    /* that one is due */
-    unsigned                   building:1;
-
-    /* of a lock that Redis may hold for us although it did not say so */
-    u_char                     token[NGX_CRL_BUILDER_TOKEN_LEN];
-    size_t                     token_len;
+    const char                *why;          /* the last one; NULL: none */
+    time_t                     built;        /* something, since; 0: nothing */
+    ngx_msec_t                 punctual;     /* ngx_current_msec */
+    time_t                     reported;     /* when it was logged last */
 } ngx_crl_builder_t;
 
 
 /* In a worker: builds from now on.  "log" is a cycle's. */
 void ngx_crl_builder_start(ngx_crl_builder_t *builder, ngx_log_t *log);
 void ngx_crl_builder_stop(ngx_crl_builder_t *builder);
+
+/* When a CRL of this kind with these times is to be followed by the next. */
+time_t ngx_crl_builder_due(ngx_crl_builder_spec_t *spec, ngx_uint_t list,
+    time_t this_update, time_t next_update);
 
 
 #endif /* _NGX_CRL_BUILDER_H_INCLUDED_ */

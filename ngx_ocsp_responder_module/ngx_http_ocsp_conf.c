@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_pki authors
  *
- * Setters of directives.
+ * Setters of directives but those of CRLs.
  */
 
 
@@ -12,7 +12,6 @@
 #define NGX_HTTP_OCSP_REQUESTS     100
 #define NGX_HTTP_OCSP_VALIDITY_MIN 2         /* seconds */
 #define NGX_HTTP_OCSP_TIME         "0000-00-00T00:00:00Z"
-#define NGX_HTTP_CRL_REFRESH_MIN   10        /* msec */
 
 
 typedef struct {
@@ -26,8 +25,6 @@ static time_t *ngx_http_ocsp_validity_field(ngx_ocsp_policy_t *policy,
 static char *ngx_http_ocsp_enum(ngx_conf_t *cf, ngx_conf_enum_t *values,
     const char *expected, ngx_uint_t *field);
 static time_t ngx_http_ocsp_time(ngx_str_t *value);
-static char *ngx_http_ocsp_set_handler(ngx_conf_t *cf,
-    ngx_http_handler_pt handler);
 
 
 static ngx_conf_enum_t  ngx_http_ocsp_unknowns[] = {
@@ -418,115 +415,6 @@ ngx_http_ocsp_max_requests(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 char *
-ngx_http_crl(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_ocsp_loc_conf_t  *olcf = conf;
-
-    ngx_str_t   *value;
-    ngx_uint_t   i;
-
-    if (olcf->crl_authority.len != 0) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-    olcf->crl_authority = value[1];
-
-    for (i = 2; i < cf->args->nelts; i++) {
-
-        if (ngx_pki_str_eq(&value[i], "pem")) {
-            olcf->crl_pem = 1;
-            continue;
-        }
-
-        if (ngx_pki_str_eq(&value[i], "delta")
-            || ngx_strncmp(value[i].data, "shard=", 6) == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" of \"crl\" is not available in this "
-                               "version", &value[i]);
-            return NGX_CONF_ERROR;
-        }
-
-        return ngx_http_ocsp_invalid(cf, &value[i], "\"pem\"");
-    }
-
-    return ngx_http_ocsp_set_handler(cf, ngx_http_crl_handler);
-}
-
-
-char *
-ngx_http_crl_validity(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_ocsp_loc_conf_t  *olcf = conf;
-
-    ngx_str_t               *value, name, text;
-    ngx_crl_builder_spec_t  *spec;
-
-    spec = &olcf->crl_spec;
-
-    if (spec->validity != NGX_CONF_UNSET) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    spec->validity = ngx_http_ocsp_seconds(&value[1]);
-
-    if (spec->validity <= 0) {
-        return ngx_http_ocsp_invalid(cf, &value[1], "a time, e.g. \"24h\"");
-    }
-
-    if (cf->args->nelts == 2) {
-        spec->overlap = spec->validity / 4;
-        return NGX_CONF_OK;
-    }
-
-    ngx_str_set(&name, "overlap=");
-
-    if (!ngx_http_ocsp_parameter(&value[2], &name, &text)) {
-        return ngx_http_ocsp_invalid(cf, &value[2], "\"overlap=\"");
-    }
-
-    spec->overlap = ngx_http_ocsp_seconds(&text);
-
-    if (spec->overlap < 0 || spec->overlap >= spec->validity) {
-        return ngx_http_ocsp_invalid(cf, &value[2], "a time shorter than the "
-                                     "validity, e.g. \"overlap=6h\"");
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_http_crl_refresh(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_http_ocsp_loc_conf_t  *olcf = conf;
-
-    ngx_int_t   msec;
-    ngx_str_t  *value;
-
-    if (olcf->crl_spec.refresh != NGX_CONF_UNSET_MSEC) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    msec = ngx_parse_time(&value[1], 0);
-
-    if (msec == NGX_ERROR || msec < NGX_HTTP_CRL_REFRESH_MIN) {
-        return ngx_http_ocsp_invalid(cf, &value[1], "a time of at least 10ms,"
-                                     " e.g. \"1s\"");
-    }
-
-    olcf->crl_spec.refresh = msec;
-
-    return NGX_CONF_OK;
-}
-
-
-char *
 ngx_http_pki_certificate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_ocsp_loc_conf_t  *olcf = conf;
@@ -539,6 +427,11 @@ ngx_http_pki_certificate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     value = cf->args->elts;
+
+    if (value[1].len == 0) {
+        return ngx_http_ocsp_invalid(cf, &value[1], "an authority's name");
+    }
+
     olcf->certificate_authority = value[1];
 
     for (i = 2; i < cf->args->nelts; i++) {
@@ -574,7 +467,7 @@ ngx_http_pki_certificate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static char *
+char *
 ngx_http_ocsp_set_handler(ngx_conf_t *cf, ngx_http_handler_pt handler)
 {
     ngx_http_core_loc_conf_t  *clcf;

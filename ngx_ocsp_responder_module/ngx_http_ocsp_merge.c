@@ -2,7 +2,7 @@
 /*
  * Copyright (C) the ngx_pki authors
  *
- * Defaults and what follows from them: policies, one CRL an authority.
+ * Defaults and what follows from them.
  */
 
 
@@ -20,8 +20,6 @@ static char *ngx_http_ocsp_merge_responder(ngx_conf_t *cf,
     ngx_http_ocsp_loc_conf_t *conf);
 static ngx_int_t ngx_http_ocsp_check_backdate(ngx_conf_t *cf,
     ngx_ocsp_policy_t *policy);
-static char *ngx_http_ocsp_merge_crl(ngx_conf_t *cf,
-    ngx_http_ocsp_loc_conf_t *conf);
 
 
 char *
@@ -37,7 +35,7 @@ ngx_http_ocsp_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     if (conf->crl_authority.len != 0) {
-        return ngx_http_ocsp_merge_crl(cf, conf);
+        return ngx_http_crl_merge(cf, conf);
     }
 
     if (conf->certificate_authority.len != 0) {
@@ -72,6 +70,8 @@ ngx_http_ocsp_inherit(ngx_conf_t *cf, ngx_http_ocsp_loc_conf_t *prev,
     conf->signers = prev->signers;
     conf->trust.authorities = prev->trust.authorities;
     conf->crl = prev->crl;
+    conf->crl_list = prev->crl_list;
+    conf->crl_shard = prev->crl_shard;
     conf->crl_pem = prev->crl_pem;
     conf->certificate = prev->certificate;
     conf->certificate_format = prev->certificate_format;
@@ -110,12 +110,7 @@ ngx_http_ocsp_merge_settings(ngx_http_ocsp_loc_conf_t *prev,
     ngx_conf_merge_value(conf->error_status, prev->error_status, 0);
     ngx_conf_merge_value(conf->max_requests, prev->max_requests, 10);
 
-    ngx_conf_merge_sec_value(conf->crl_spec.overlap, prev->crl_spec.overlap,
-                             6 * 3600);
-    ngx_conf_merge_sec_value(conf->crl_spec.validity, prev->crl_spec.validity,
-                             86400);
-    ngx_conf_merge_msec_value(conf->crl_spec.refresh, prev->crl_spec.refresh,
-                              1000);
+    ngx_http_crl_merge_spec(&prev->crl_spec, &conf->crl_spec);
 }
 
 
@@ -238,63 +233,4 @@ ngx_http_ocsp_check_backdate(ngx_conf_t *cf, ngx_ocsp_policy_t *policy)
     }
 
     return NGX_OK;
-}
-
-
-static char *
-ngx_http_ocsp_merge_crl(ngx_conf_t *cf, ngx_http_ocsp_loc_conf_t *conf)
-{
-    ngx_uint_t                   i;
-    ngx_http_crl_t             **crl;
-    ngx_pki_authority_t         *a;
-    ngx_crl_builder_spec_t      *spec;
-    ngx_http_ocsp_main_conf_t   *omcf;
-
-    a = ngx_http_pki_authority(cf, &conf->crl_authority, "crl");
-    if (a == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    omcf = ngx_http_conf_get_module_main_conf(cf,
-                                              ngx_http_ocsp_responder_module);
-    crl = omcf->crls.elts;
-
-    for (i = 0; i < omcf->crls.nelts; i++) {
-
-        if (crl[i]->builder.authority != a) {
-            continue;
-        }
-
-        spec = &crl[i]->builder.spec;
-
-        if (spec->validity != conf->crl_spec.validity
-            || spec->overlap != conf->crl_spec.overlap
-            || spec->refresh != conf->crl_spec.refresh)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "locations with \"crl %V\" have different "
-                               "\"crl_validity\" or \"crl_refresh\", an "
-                               "authority has one CRL", &a->name);
-            return NGX_CONF_ERROR;
-        }
-
-        conf->crl = crl[i];
-
-        return NGX_CONF_OK;
-    }
-
-    conf->crl = ngx_pcalloc(cf->pool, sizeof(ngx_http_crl_t));
-    crl = ngx_array_push(&omcf->crls);
-
-    if (conf->crl == NULL || crl == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    conf->crl->builder.authority = a;
-    conf->crl->builder.spec = conf->crl_spec;
-    conf->crl->cache.authority = a;
-
-    *crl = conf->crl;
-
-    return NGX_CONF_OK;
 }

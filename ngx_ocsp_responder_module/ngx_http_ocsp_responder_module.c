@@ -132,6 +132,20 @@ static ngx_command_t  ngx_http_ocsp_commands[] = {
       0,
       NULL },
 
+    { ngx_string("crl_shards"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_crl_shards,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("crl_delta"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_crl_delta,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("pki_certificate"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE123,
       ngx_http_pki_certificate,
@@ -145,7 +159,7 @@ static ngx_command_t  ngx_http_ocsp_commands[] = {
 
 static ngx_http_module_t  ngx_http_ocsp_responder_module_ctx = {
     NULL,                                  /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_http_crl_init,                     /* postconfiguration */
 
     ngx_http_ocsp_create_main_conf,        /* create main configuration */
     NULL,                                  /* init main configuration */
@@ -218,6 +232,8 @@ ngx_http_ocsp_create_loc_conf(ngx_conf_t *cf)
      *     olcf->trust = { NULL, NULL };
      *     olcf->crl_authority = { 0, NULL };
      *     olcf->crl = NULL;
+     *     olcf->crl_list = NGX_PKI_CRL_FULL;
+     *     olcf->crl_shard = NULL;
      *     olcf->crl_pem = 0;
      *     olcf->certificate_authority = { 0, NULL };
      *     olcf->certificate = NULL;
@@ -245,6 +261,8 @@ ngx_http_ocsp_create_loc_conf(ngx_conf_t *cf)
     olcf->crl_spec.validity = NGX_CONF_UNSET;
     olcf->crl_spec.overlap = NGX_CONF_UNSET;
     olcf->crl_spec.refresh = NGX_CONF_UNSET_MSEC;
+    olcf->crl_spec.delta = NGX_CONF_UNSET;
+    olcf->crl_spec.shards = NGX_CONF_UNSET_UINT;
 
     return olcf;
 }
@@ -275,8 +293,8 @@ ngx_http_ocsp_init_process(ngx_cycle_t *cycle)
     crl = omcf->crls.elts;
 
     for (i = 0; i < omcf->crls.nelts; i++) {
+        ngx_pki_crl_cache_start(crl[i]->cache, cycle->log);
         ngx_crl_builder_start(&crl[i]->builder, cycle->log);
-        ngx_crl_cache_start(&crl[i]->cache, cycle->log);
     }
 
     return NGX_OK;
@@ -307,7 +325,7 @@ ngx_http_ocsp_exit_process(ngx_cycle_t *cycle)
 
     for (i = 0; i < omcf->crls.nelts; i++) {
         ngx_crl_builder_stop(&crl[i]->builder);
-        ngx_crl_cache_stop(&crl[i]->cache);
+        ngx_pki_crl_cache_stop(crl[i]->cache);
     }
 }
 

@@ -14,7 +14,7 @@
 #include "ngx_ocsp_answer.h"
 #include "ngx_ocsp_trust.h"
 #include "ngx_crl_builder.h"
-#include "ngx_crl_cache.h"
+#include "ngx_pki_crl_cache.h"
 
 
 #define NGX_HTTP_PKI_CERTIFICATE_DER  0
@@ -22,11 +22,13 @@
 #define NGX_HTTP_PKI_CERTIFICATE_P7C  2
 
 
-/* the CRL of an authority, for all its locations */
+/* the CRLs of an authority, for all its locations */
 
 typedef struct {
     ngx_crl_builder_t          builder;
-    ngx_crl_cache_t            cache;
+    ngx_pki_crl_cache_t       *cache;
+    unsigned                   shard:1;      /* a location serves them */
+    unsigned                   delta:1;
 } ngx_http_crl_t;
 
 
@@ -49,6 +51,8 @@ typedef struct {
     /* "crl": empty if it is not here */
     ngx_str_t                  crl_authority;
     ngx_http_crl_t            *crl;
+    ngx_uint_t                 crl_list;     /* NGX_PKI_CRL_FULL, ... */
+    ngx_http_complex_value_t  *crl_shard;    /* NULL: crl_list is constant */
     ngx_uint_t                 crl_pem;
     ngx_crl_builder_spec_t     crl_spec;
 

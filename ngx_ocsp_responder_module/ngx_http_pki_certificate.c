@@ -9,7 +9,7 @@
 
 #include "ngx_http_ocsp_responder_module.h"
 #include "ngx_http_ocsp_headers.h"
-#include "ngx_ocsp_pem.h"
+#include "ngx_pki_pem.h"
 #include "ngx_pki_der.h"
 
 
@@ -143,7 +143,7 @@ ngx_http_pki_certificate_pem(ngx_pool_t *pool, ngx_str_t **ders, ngx_uint_t n,
     size = 0;
 
     for (i = 0; i < n; i++) {
-        size += ngx_ocsp_pem_size(&label, ders[i]->len);
+        size += ngx_pki_pem_size(&label, ders[i]->len);
     }
 
     p = ngx_pnalloc(pool, size);
@@ -154,7 +154,7 @@ ngx_http_pki_certificate_pem(ngx_pool_t *pool, ngx_str_t **ders, ngx_uint_t n,
     body->data = p;
 
     for (i = 0; i < n; i++) {
-        p = ngx_ocsp_pem_write(p, &label, ders[i]);
+        p = ngx_pki_pem_write(p, &label, ders[i]);
     }
 
     body->len = p - body->data;

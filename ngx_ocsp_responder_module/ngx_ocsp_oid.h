@@ -32,6 +32,9 @@
 #define NGX_OCSP_OID_KEY_USAGE            "\x55\x1d\x0f"
 #define NGX_OCSP_OID_CRL_NUMBER           "\x55\x1d\x14"
 #define NGX_OCSP_OID_CRL_REASON           "\x55\x1d\x15"
+#define NGX_OCSP_OID_CRL_DELTA            "\x55\x1d\x1b"
+#define NGX_OCSP_OID_CRL_POINT            "\x55\x1d\x1c"
+#define NGX_OCSP_OID_CRL_FRESHEST         "\x55\x1d\x2e"
 #define NGX_OCSP_OID_EXTENDED_KEY_USAGE   "\x55\x1d\x25"
 
 

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_scep_module.h"
+#include "ngx_pki_crl_cache.h"
 
 #include <openssl/x509v3.h>
 
@@ -442,6 +443,10 @@ ngx_http_scep_enable(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
     conf->profile = ngx_http_pki_profile(cf, &conf->profile_name,
                                          "scep_profile");
     if (conf->profile == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_pki_crl_cache_add(cf, conf->authority) == NULL) {
         return NGX_CONF_ERROR;
     }
 

@@ -37,7 +37,9 @@ typedef struct {
     ngx_uint_t                 legacy;       /* of any location */
     ngx_uint_t                 enabled;      /* there is a location */
 
-    ngx_uint_t                 pending;      /* in this worker */
+    /* in this worker */
+    ngx_uint_t                 pending;
+    size_t                     sending;      /* octets of CRLs */
 } ngx_http_scep_main_conf_t;
 
 

@@ -335,7 +335,7 @@ ngx_http_scep_operation_unwraps(ngx_http_scep_operation_t *so)
 }
 
 
-/* No other type of message comes near to a certificate. */
+/* No other type of message is worth a private operation. */
 
 static ngx_int_t
 ngx_http_scep_operation_check_type(ngx_http_scep_operation_t *so)
@@ -345,6 +345,7 @@ ngx_http_scep_operation_check_type(ngx_http_scep_operation_t *so)
     switch (so->message.type) {
 
     case NGX_SCEP_PKCS_REQ:
+    case NGX_SCEP_GET_CRL:
         return NGX_OK;
 
     case NGX_SCEP_RENEWAL_REQ:
@@ -357,10 +358,6 @@ ngx_http_scep_operation_check_type(ngx_http_scep_operation_t *so)
 
     case NGX_SCEP_GET_CERT:
         error = "GetCert is not supported";
-        break;
-
-    case NGX_SCEP_GET_CRL:
-        error = "GetCRL is not supported";
         break;
 
     default:
@@ -429,6 +426,11 @@ ngx_http_scep_operation_decrypt_handler(ngx_pki_key_job_t *job)
     }
 
     ngx_pki_op_action(so->op, "checking a scep request");
+
+    if (so->message.type == NGX_SCEP_GET_CRL) {
+        ngx_http_scep_crl(so, rc);
+        return;
+    }
 
     if (rc == NGX_OK) {
         rc = ngx_http_scep_request(so);

@@ -9,7 +9,8 @@
 #include "ngx_http_scep_operation.h"
 
 
-static ngx_int_t ngx_http_scep_reply_seal(ngx_http_scep_operation_t *so);
+static ngx_int_t ngx_http_scep_reply_seal(ngx_http_scep_operation_t *so,
+    ngx_str_t *content);
 static void ngx_http_scep_reply_bad_request(ngx_http_scep_operation_t *so);
 static void ngx_http_scep_reply_sign(ngx_http_scep_operation_t *so);
 static void ngx_http_scep_reply_choose_digest(ngx_http_scep_operation_t *so);
@@ -38,6 +39,7 @@ static ngx_str_t  ngx_http_scep_fail_infos[] = {
 void
 ngx_http_scep_reply_success(ngx_http_scep_operation_t *so)
 {
+    ngx_str_t         content;
     ngx_pki_op_t     *op;
     ngx_pki_issue_t  *issue;
 
@@ -60,7 +62,23 @@ ngx_http_scep_reply_success(ngx_http_scep_operation_t *so)
         return;
     }
 
-    if (ngx_http_scep_reply_seal(so) != NGX_OK) {
+    /* the certificate alone: RFC 8894, 3.3.2.1 */
+
+    if (ngx_scep_cms_certs_only(op->pool, &issue->record.der, 1, &content)
+        != NGX_OK)
+    {
+        ngx_http_scep_reply_error(so);
+        return;
+    }
+
+    ngx_http_scep_reply_content(so, &content);
+}
+
+
+void
+ngx_http_scep_reply_content(ngx_http_scep_operation_t *so, ngx_str_t *content)
+{
+    if (ngx_http_scep_reply_seal(so, content) != NGX_OK) {
         ngx_http_scep_reply_error(so);
         return;
     }
@@ -71,40 +89,37 @@ ngx_http_scep_reply_success(ngx_http_scep_operation_t *so)
 }
 
 
-/* The certificate alone, for the signer's key: RFC 8894, 3.3.2.1. */
+/* for the signer's key */
 
 static ngx_int_t
-ngx_http_scep_reply_seal(ngx_http_scep_operation_t *so)
+ngx_http_scep_reply_seal(ngx_http_scep_operation_t *so, ngx_str_t *content)
 {
-    ngx_str_t        content;
-    ngx_pool_t      *pool;
     ngx_scep_seal_t  seal;
-
-    pool = so->op->pool;
-
-    if (ngx_scep_cms_certs_only(pool, &so->issue.record.der, 1, &content)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
 
     ngx_memzero(&seal, sizeof(ngx_scep_seal_t));
 
     seal.recipient = &so->message.signer;
     seal.key = so->signer.key;
-    seal.cipher = so->slcf->response_cipher;
-
-    if (seal.cipher == NGX_SCEP_CIPHERS) {
-        seal.cipher = so->cipher;
-    }
+    seal.cipher = ngx_http_scep_reply_cipher(so);
 
     if (so->oaep != NGX_SCEP_DIGESTS) {
         seal.oaep = so->smcf->digests.md[so->oaep];
         seal.oaep_oid = ngx_scep_digest_oid(so->oaep);
     }
 
-    return ngx_scep_envelope_seal(pool, &so->smcf->ciphers, &seal, &content,
-                                  &so->reply.envelope);
+    return ngx_scep_envelope_seal(so->op->pool, &so->smcf->ciphers, &seal,
+                                  content, &so->reply.envelope);
+}
+
+
+ngx_scep_cipher_e
+ngx_http_scep_reply_cipher(ngx_http_scep_operation_t *so)
+{
+    ngx_uint_t  cipher;
+
+    cipher = so->slcf->response_cipher;
+
+    return (cipher == NGX_SCEP_CIPHERS) ? so->cipher : cipher;
 }
 
 
@@ -264,14 +279,21 @@ ngx_http_scep_reply_sign_handler(ngx_pki_key_job_t *job)
 void
 ngx_http_scep_reply_error(ngx_http_scep_operation_t *so)
 {
+    ngx_log_error(NGX_LOG_ERR, so->op->log, 0,
+                  "scep request could not be answered");
+
+    ngx_http_scep_reply_unavailable(so);
+}
+
+
+void
+ngx_http_scep_reply_unavailable(ngx_http_scep_operation_t *so)
+{
     ngx_int_t            rc;
     ngx_http_request_t  *r;
 
     rc = NGX_OK;
     r = ngx_http_pki_op_request(so->op);
-
-    ngx_log_error(NGX_LOG_ERR, so->op->log, 0,
-                  "scep request could not be answered");
 
     if (r != NULL) {
         rc = ngx_http_pki_unavailable(r, NGX_HTTP_SCEP_RETRY_AFTER,

@@ -7,6 +7,8 @@
 #include "ngx_scep_cms.h"
 
 
+static ngx_int_t ngx_scep_cms_degenerate(ngx_pool_t *pool, ngx_uint_t tag,
+    ngx_str_t *elts, ngx_uint_t n, ngx_str_t *out);
 static ngx_int_t ngx_scep_cms_extensions(ngx_pki_der_t *der,
     ngx_scep_certificate_t *c);
 static ngx_int_t ngx_scep_cms_extension(ngx_pki_der_t *der,
@@ -98,6 +100,42 @@ ngx_scep_cms_get_id(ngx_pki_der_t *der, ngx_scep_id_t *id)
 }
 
 
+ngx_int_t
+ngx_scep_cms_subject(ngx_str_t *der, ngx_str_t *issuer,
+    ngx_pki_serial_t *serial)
+{
+    ngx_pki_der_t  r;
+    ngx_scep_id_t  id;
+
+    ngx_memzero(&id, sizeof(ngx_scep_id_t));
+    ngx_pki_der_init(&r, der);
+
+    if (ngx_scep_cms_get_id(&r, &id) != NGX_OK
+        || !ngx_pki_der_end(&r)
+        || id.key_id.len != 0
+        || id.serial.len > NGX_PKI_SERIAL_LEN)
+    {
+        return NGX_DECLINED;
+    }
+
+    /* no leading octet that says nothing (X.690, 8.3.2) */
+
+    if (id.serial.len > 1
+        && (id.serial.data[0] == 0x00 || id.serial.data[0] == 0xff)
+        && ((id.serial.data[0] ^ id.serial.data[1]) & 0x80) == 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    *issuer = id.issuer;
+
+    serial->len = (u_char) id.serial.len;
+    ngx_memcpy(serial->data, id.serial.data, id.serial.len);
+
+    return NGX_OK;
+}
+
+
 void
 ngx_scep_cms_put_id(ngx_pki_der_writer_t *w, ngx_scep_id_t *id)
 {
@@ -126,6 +164,24 @@ ngx_int_t
 ngx_scep_cms_certs_only(ngx_pool_t *pool, ngx_str_t *certificates,
     ngx_uint_t n, ngx_str_t *out)
 {
+    return ngx_scep_cms_degenerate(pool, ngx_pki_der_explicit(0),
+                                   certificates, n, out);
+}
+
+
+ngx_int_t
+ngx_scep_cms_crl_only(ngx_pool_t *pool, ngx_str_t *crl, ngx_str_t *out)
+{
+    return ngx_scep_cms_degenerate(pool, ngx_pki_der_explicit(1), crl, 1, out);
+}
+
+
+/* SignedData without content and signers; "tag" is of the one field left */
+
+static ngx_int_t
+ngx_scep_cms_degenerate(ngx_pool_t *pool, ngx_uint_t tag, ngx_str_t *elts,
+    ngx_uint_t n, ngx_str_t *out)
+{
     size_t                info, wrapper, data, mark, size;
     ngx_uint_t            i;
     ngx_pki_der_writer_t  w;
@@ -133,7 +189,7 @@ ngx_scep_cms_certs_only(ngx_pool_t *pool, ngx_str_t *certificates,
     size = 64;
 
     for (i = 0; i < n; i++) {
-        size += certificates[i].len;
+        size += elts[i].len;
     }
 
     if (ngx_pki_der_writer_init(&w, pool, size) != NGX_OK) {
@@ -154,10 +210,10 @@ ngx_scep_cms_certs_only(ngx_pool_t *pool, ngx_str_t *certificates,
     ngx_pki_der_put(&w, NGX_PKI_DER_OID, &ngx_scep_oid_data);
     ngx_pki_der_close(&w, mark);
 
-    mark = ngx_pki_der_begin(&w, ngx_pki_der_explicit(0));
+    mark = ngx_pki_der_begin(&w, tag);
 
     for (i = 0; i < n; i++) {
-        ngx_pki_der_raw(&w, &certificates[i]);
+        ngx_pki_der_raw(&w, &elts[i]);
     }
 
     ngx_pki_der_close(&w, mark);

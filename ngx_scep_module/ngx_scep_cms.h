@@ -58,6 +58,14 @@ ngx_int_t ngx_scep_cms_enter(ngx_str_t *der, ngx_str_t *type,
 /* An IssuerAndSerialNumber or a [0] SubjectKeyIdentifier; NGX_DECLINED. */
 ngx_int_t ngx_scep_cms_get_id(ngx_pki_der_t *der, ngx_scep_id_t *id);
 
+/*
+ * An IssuerAndSerialNumber, which is all that "der" holds: what GetCRL and
+ * GetCert ask about.  NGX_OK or NGX_DECLINED: malformed, or a serial number
+ * that no certificate may have.
+ */
+ngx_int_t ngx_scep_cms_subject(ngx_str_t *der, ngx_str_t *issuer,
+    ngx_pki_serial_t *serial);
+
 /* Writes an IssuerAndSerialNumber. */
 void ngx_scep_cms_put_id(ngx_pki_der_writer_t *w, ngx_scep_id_t *id);
 
@@ -70,6 +78,10 @@ void ngx_scep_cms_put_algorithm(ngx_pki_der_writer_t *w, ngx_str_t *oid);
  */
 ngx_int_t ngx_scep_cms_certs_only(ngx_pool_t *pool, ngx_str_t *certificates,
     ngx_uint_t n, ngx_str_t *out);
+
+/* The same with a CRL only, in its field "crls". */
+ngx_int_t ngx_scep_cms_crl_only(ngx_pool_t *pool, ngx_str_t *crl,
+    ngx_str_t *out);
 
 /*
  * Takes a certificate to pieces as far as CMS wants it; checks no signature.

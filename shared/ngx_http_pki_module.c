@@ -18,6 +18,8 @@ static ngx_int_t ngx_http_pki_init_authorities(ngx_cycle_t *cycle,
     ngx_http_pki_main_conf_t *pmcf);
 static ngx_int_t ngx_http_pki_init_store(ngx_cycle_t *cycle,
     ngx_http_pki_main_conf_t *pmcf, ngx_pki_authority_t *a);
+static ngx_pki_crl_zone_t *ngx_http_pki_crl_zone(ngx_pki_zone_t *zone,
+    ngx_str_t *authority);
 static void ngx_http_pki_exit_process(ngx_cycle_t *cycle);
 
 
@@ -320,8 +322,9 @@ ngx_http_pki_init_store(ngx_cycle_t *cycle, ngx_http_pki_main_conf_t *pmcf,
     store->redis = pmcf->connections;
     store->zone = pmcf->zone;
     store->slot = ngx_pki_zone_slot(pmcf->zone, &a->name);
+    store->crl = ngx_http_pki_crl_zone(pmcf->zone, &a->name);
 
-    if (store->slot == NULL) {
+    if (store->slot == NULL || store->crl == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
                       "authority \"%V\": no room in \"pki_zone\"", &a->name);
         return NGX_ERROR;
@@ -346,6 +349,23 @@ ngx_http_pki_init_store(ngx_cycle_t *cycle, ngx_http_pki_main_conf_t *pmcf,
     }
 
     return ngx_pki_ra_start(a, cycle->log);
+}
+
+
+static ngx_pki_crl_zone_t *
+ngx_http_pki_crl_zone(ngx_pki_zone_t *zone, ngx_str_t *authority)
+{
+    u_char     text[sizeof("crl:") - 1 + NGX_PKI_ZONE_NAME_LEN];
+    ngx_str_t  name;
+
+    if (authority->len > NGX_PKI_ZONE_NAME_LEN) {
+        return NULL;
+    }
+
+    name.data = text;
+    name.len = ngx_sprintf(text, "crl:%V", authority) - text;
+
+    return ngx_pki_zone_cell(zone, &name, sizeof(ngx_pki_crl_zone_t));
 }
 
 

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_pki_conf.h"
+#include "ngx_pki_crl_cache.h"
 #include "ngx_pki_ra.h"
 
 
@@ -26,6 +27,12 @@ static u_char *ngx_http_pki_probe_vaults(ngx_http_pki_main_conf_t *pmcf,
 static ngx_uint_t ngx_http_pki_probe_median(ngx_pki_https_counters_t *c);
 static u_char *ngx_http_pki_probe_authority(ngx_pki_authority_t *a, u_char *p,
     u_char *last, ngx_uint_t *up);
+static u_char *ngx_http_pki_probe_crl(ngx_pki_authority_t *a, u_char *p,
+    u_char *last, ngx_uint_t *up);
+static u_char *ngx_http_pki_probe_crl_ok(ngx_pki_authority_t *a, u_char *p,
+    u_char *last, time_t ends);
+static u_char *ngx_http_pki_probe_time(u_char *p, u_char *last,
+    const char *text, time_t t);
 
 
 char *
@@ -84,6 +91,7 @@ ngx_http_pki_probe_handler(ngx_http_request_t *r)
 
     for (i = 0; i < pmcf->authorities.nelts; i++) {
         p = ngx_http_pki_probe_authority(a[i], p, last, &up);
+        p = ngx_http_pki_probe_crl(a[i], p, last, &up);
     }
 
     p = ngx_http_pki_probe_zone(pmcf, p, last);
@@ -109,7 +117,8 @@ ngx_http_pki_probe_size(ngx_http_pki_main_conf_t *pmcf)
 {
     return NGX_MAX_ERROR_STR
            + pmcf->authorities.nelts
-             * (NGX_PKI_ZONE_NAME_LEN + NGX_PKI_ZONE_TEXT_LEN + 1024);
+             * (2 * NGX_PKI_ZONE_NAME_LEN + NGX_PKI_ZONE_TEXT_LEN
+                + NGX_PKI_CRL_TEXT_LEN + 1024);
 }
 
 
@@ -192,6 +201,94 @@ ngx_http_pki_probe_authority(ngx_pki_authority_t *a, u_char *p, u_char *last,
     }
 
     return ngx_slprintf(p, last, "authority %V: ok\n", &a->name);
+}
+
+
+/* the last ones are served as long as they are valid */
+
+static u_char *
+ngx_http_pki_probe_crl(ngx_pki_authority_t *a, u_char *p, u_char *last,
+    ngx_uint_t *up)
+{
+    u_char               text[NGX_PKI_CRL_TEXT_LEN];
+    time_t               failing, ends;
+    ngx_pki_crl_zone_t  *crl;
+
+    crl = a->store.crl;
+
+    if (crl == NULL || a->crls == NULL
+        || !ngx_pki_crl_cache_is_started(a->crls))
+    {
+        return p;
+    }
+
+    ngx_pki_zone_lock(a->store.zone);
+
+    failing = crl->failing;
+    ends = crl->ends;
+    ngx_memcpy(text, crl->text, NGX_PKI_CRL_TEXT_LEN);
+
+    ngx_pki_zone_unlock(a->store.zone);
+
+    if (failing == 0) {
+        return ngx_http_pki_probe_crl_ok(a, p, last, ends);
+    }
+
+    p = ngx_slprintf(p, last, "crl %V: not renewed", &a->name);
+    p = ngx_http_pki_probe_time(p, last, " since ", failing);
+
+    text[NGX_PKI_CRL_TEXT_LEN - 1] = '\0';
+
+    if (text[0] != '\0') {
+        p = ngx_slprintf(p, last, ": %s", text);
+    }
+
+    if (ends != 0) {
+        p = ngx_http_pki_probe_time(p, last, ", the first one ends at ", ends);
+    }
+
+    if (ends != 0 && ends <= ngx_time()) {
+        *up = 0;
+    }
+
+    return ngx_slprintf(p, last, "\n");
+}
+
+
+/* the number is that of the full one, the time that of the first one to end */
+
+static u_char *
+ngx_http_pki_probe_crl_ok(ngx_pki_authority_t *a, u_char *p, u_char *last,
+    time_t ends)
+{
+    ngx_atomic_uint_t  number;
+
+    number = a->store.crl->number[NGX_PKI_CRL_FULL];
+
+    p = ngx_slprintf(p, last, "crl %V: ok", &a->name);
+
+    if (number != 0) {
+        p = ngx_slprintf(p, last, ", number %uA", number);
+    }
+
+    if (ends != 0) {
+        p = ngx_http_pki_probe_time(p, last, ", next update ", ends);
+    }
+
+    return ngx_slprintf(p, last, "\n");
+}
+
+
+static u_char *
+ngx_http_pki_probe_time(u_char *p, u_char *last, const char *text, time_t t)
+{
+    ngx_tm_t  tm;
+
+    ngx_gmtime(t, &tm);
+
+    return ngx_slprintf(p, last, "%s%4d-%02d-%02dT%02d:%02d:%02dZ", text,
+                        tm.ngx_tm_year, tm.ngx_tm_mon, tm.ngx_tm_mday,
+                        tm.ngx_tm_hour, tm.ngx_tm_min, tm.ngx_tm_sec);
 }
 
 

@@ -44,6 +44,7 @@ typedef enum {
 
 typedef struct ngx_pki_ra_s         ngx_pki_ra_t;
 typedef struct ngx_pki_bootstrap_s  ngx_pki_bootstrap_t;
+typedef struct ngx_pki_crl_cache_s  ngx_pki_crl_cache_t;
 
 
 typedef struct {
@@ -67,6 +68,7 @@ typedef struct {
     ngx_str_t                  ocsp_url;
     ngx_str_t                  crl_url;
     ngx_str_t                  ca_url;
+    ngx_uint_t                 crl_shards;   /* of new ones; 0, 1: none */
     const EVP_MD              *md;           /* signature_digest */
     unsigned                   pss:1;
     unsigned                   scep:1;       /* a location uses it for that */
@@ -110,6 +112,7 @@ typedef struct {
     unsigned                   waits:1;      /* "trouble" says for what */
     ngx_pki_bootstrap_t       *bootstrap;    /* of a vault key */
     ngx_pki_ra_t              *ra;
+    ngx_pki_crl_cache_t       *crls;         /* NULL: nobody asks for them */
     ngx_str_t                  trouble;      /* if unhealthy or it waits */
     ngx_str_t                  warning;      /* not all will work */
     u_char                     trouble_text[NGX_PKI_ZONE_TEXT_LEN];

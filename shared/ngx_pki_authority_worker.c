@@ -193,7 +193,10 @@ ngx_pki_authority_register(ngx_pki_authority_t *a, ngx_log_t *log)
 }
 
 
-/* nothing is told before the key is known to be that of the certificate */
+/*
+ * Nothing is told before the key is known to be that of the certificate; of
+ * shards what is known here, for Redis may have lost that.
+ */
 
 static ngx_int_t
 ngx_pki_authority_tell(ngx_pki_authority_t *a, ngx_pki_store_job_t *job)
@@ -203,6 +206,7 @@ ngx_pki_authority_tell(ngx_pki_authority_t *a, ngx_pki_store_job_t *job)
     }
 
     job->certificate = a->der;
+    job->shards = ngx_max(a->crl_shards, a->store.crl->shards);
 
     return ngx_pki_bootstrap_key_id(a, job->op->pool, &job->key_id);
 }
@@ -261,6 +265,8 @@ ngx_pki_authority_found(ngx_pki_authority_t *a, ngx_pki_store_job_t *job)
         ngx_pki_authority_unhealthy(a, job->op->log, &job->certificate);
         return;
     }
+
+    ngx_pki_crl_raise(&a->store.crl->shards, job->shards);
 
     if (a->vault != NULL && ngx_pki_authority_settle(a, job) != NGX_OK) {
         return;

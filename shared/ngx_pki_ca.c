@@ -26,8 +26,6 @@ static void ngx_pki_ca_put_aki(ngx_pki_der_writer_t *w,
     ngx_pki_authority_t *a);
 static void ngx_pki_ca_put_aia(ngx_pki_der_writer_t *w,
     ngx_pki_authority_t *a);
-static void ngx_pki_ca_put_cdp(ngx_pki_der_writer_t *w,
-    ngx_pki_authority_t *a);
 static void ngx_pki_ca_put_access(ngx_pki_der_writer_t *w, ngx_str_t *method,
     ngx_str_t *url);
 
@@ -190,6 +188,8 @@ ngx_pki_ca_digest(ngx_pool_t *pool, const EVP_MD *md, ngx_str_t *in,
 static ngx_int_t
 ngx_pki_ca_extensions(ngx_pool_t *pool, ngx_pki_authority_t *a)
 {
+    ngx_pki_der_writer_t  w;
+
     if (ngx_pki_ca_make_extension(pool, &ngx_pki_ca_oid_aki,
                                   ngx_pki_ca_put_aki, a, &a->aki)
         != NGX_OK)
@@ -205,15 +205,17 @@ ngx_pki_ca_extensions(ngx_pool_t *pool, ngx_pki_authority_t *a)
         return NGX_ERROR;
     }
 
-    if (a->crl_url.len != 0
-        && ngx_pki_ca_make_extension(pool, &ngx_pki_ca_oid_cdp,
-                                     ngx_pki_ca_put_cdp, a, &a->cdp)
-           != NGX_OK)
-    {
+    if (a->crl_url.len == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_pki_der_writer_init(&w, pool, 64 + a->crl_url.len) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    ngx_pki_ca_put_cdp(&w, &a->crl_url);
+
+    return ngx_pki_der_finish(&w, &a->cdp);
 }
 
 
@@ -265,27 +267,6 @@ ngx_pki_ca_put_aia(ngx_pki_der_writer_t *w, ngx_pki_authority_t *a)
 }
 
 
-/* one DistributionPoint, its name fullName, its GeneralName a URI */
-
-static void
-ngx_pki_ca_put_cdp(ngx_pki_der_writer_t *w, ngx_pki_authority_t *a)
-{
-    size_t  list, point, name, full;
-
-    list = ngx_pki_der_begin(w, NGX_PKI_DER_SEQUENCE);
-    point = ngx_pki_der_begin(w, NGX_PKI_DER_SEQUENCE);
-    name = ngx_pki_der_begin(w, ngx_pki_der_explicit(0));
-    full = ngx_pki_der_begin(w, ngx_pki_der_explicit(0));
-
-    ngx_pki_der_put(w, ngx_pki_der_context(6), &a->crl_url);
-
-    ngx_pki_der_close(w, full);
-    ngx_pki_der_close(w, name);
-    ngx_pki_der_close(w, point);
-    ngx_pki_der_close(w, list);
-}
-
-
 static void
 ngx_pki_ca_put_access(ngx_pki_der_writer_t *w, ngx_str_t *method,
     ngx_str_t *url)
@@ -332,4 +313,52 @@ ngx_pki_ca_put_extension(ngx_pki_der_writer_t *w, ngx_str_t *oid,
 
     ngx_pki_der_put(w, NGX_PKI_DER_OCTET_STRING, value);
     ngx_pki_der_close(w, mark);
+}
+
+
+void
+ngx_pki_ca_put_cdp(ngx_pki_der_writer_t *w, ngx_str_t *url)
+{
+    size_t  extension, value;
+
+    extension = ngx_pki_der_begin(w, NGX_PKI_DER_SEQUENCE);
+    ngx_pki_der_put(w, NGX_PKI_DER_OID, &ngx_pki_ca_oid_cdp);
+
+    value = ngx_pki_der_begin(w, NGX_PKI_DER_OCTET_STRING);
+    ngx_pki_ca_put_points(w, url);
+    ngx_pki_der_close(w, value);
+
+    ngx_pki_der_close(w, extension);
+}
+
+
+void
+ngx_pki_ca_put_points(ngx_pki_der_writer_t *w, ngx_str_t *url)
+{
+    size_t  list, point;
+
+    list = ngx_pki_der_begin(w, NGX_PKI_DER_SEQUENCE);
+    point = ngx_pki_der_begin(w, NGX_PKI_DER_SEQUENCE);
+
+    ngx_pki_ca_put_point(w, url);
+
+    ngx_pki_der_close(w, point);
+    ngx_pki_der_close(w, list);
+}
+
+
+/* DistributionPointName: a fullName, its GeneralName a URI */
+
+void
+ngx_pki_ca_put_point(ngx_pki_der_writer_t *w, ngx_str_t *url)
+{
+    size_t  name, full;
+
+    name = ngx_pki_der_begin(w, ngx_pki_der_explicit(0));
+    full = ngx_pki_der_begin(w, ngx_pki_der_explicit(0));
+
+    ngx_pki_der_put(w, ngx_pki_der_context(6), url);
+
+    ngx_pki_der_close(w, full);
+    ngx_pki_der_close(w, name);
 }

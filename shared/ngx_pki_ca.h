@@ -72,5 +72,14 @@ time_t ngx_pki_ca_time(const ASN1_TIME *t);
 void ngx_pki_ca_put_extension(ngx_pki_der_writer_t *w, ngx_str_t *oid,
     ngx_uint_t critical, ngx_str_t *value);
 
+/*
+ * CRLDistributionPoints (RFC 5280, 4.2.1.13): one, with this URL, and the
+ * Extension of certificates that it stands in.  By put_point its name alone,
+ * in its [0]: a CRL's IssuingDistributionPoint has the same octets (5.2.5).
+ */
+void ngx_pki_ca_put_cdp(ngx_pki_der_writer_t *w, ngx_str_t *url);
+void ngx_pki_ca_put_points(ngx_pki_der_writer_t *w, ngx_str_t *url);
+void ngx_pki_ca_put_point(ngx_pki_der_writer_t *w, ngx_str_t *url);
+
 
 #endif /* _NGX_PKI_CA_H_INCLUDED_ */

@@ -22,10 +22,8 @@ static ngx_int_t ngx_pki_follower_log_entry(ngx_pki_follower_log_t *log,
     redisReply *reply);
 static ngx_int_t ngx_pki_follower_log_decode(redisReply *reply,
     ngx_pki_log_entry_t *entry);
-static void ngx_pki_follower_log_note(ngx_pki_zone_slot_t *slot,
+static void ngx_pki_follower_log_note(ngx_pki_store_t *store,
     ngx_pki_log_entry_t *entry);
-static void ngx_pki_follower_log_crl(ngx_pki_zone_slot_t *slot,
-    uint64_t number);
 
 
 ngx_int_t
@@ -126,7 +124,7 @@ ngx_pki_follower_log_position(ngx_pki_follower_log_t *log, redisReply *reply)
     log->broken = 0;
     log->reported = 0;
 
-    ngx_pki_follower_log_crl(slot, crl_number);
+    ngx_pki_crl_raise(&log->store->crl->number[NGX_PKI_CRL_FULL], crl_number);
 
     if (slot->applied == seq) {
         slot->synced = log->asked;
@@ -228,10 +226,12 @@ static ngx_int_t
 ngx_pki_follower_log_entry(ngx_pki_follower_log_t *log, redisReply *reply)
 {
     ngx_str_t             id;
+    ngx_pki_store_t      *store;
     ngx_pki_zone_slot_t  *slot;
     ngx_pki_log_entry_t   entry;
 
-    slot = log->store->slot;
+    store = log->store;
+    slot = store->slot;
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
         || ngx_pki_store_reply_string(reply->element[0], &id) != NGX_OK
@@ -248,12 +248,15 @@ ngx_pki_follower_log_entry(ngx_pki_follower_log_t *log, redisReply *reply)
         return NGX_DECLINED;
     }
 
-    ngx_pki_zone_apply(log->store->zone, slot, &entry.serial,
-                       &entry.status, &id);
+    ngx_pki_zone_apply(store->zone, slot, &entry.serial, &entry.status, &id);
 
     ngx_pki_follower_fill_changed(log->walk, &entry.serial, entry.number);
 
-    ngx_pki_follower_log_note(slot, &entry);
+    ngx_pki_follower_log_note(store, &entry);
+
+    if (store->listener != NULL) {
+        store->listener(store->listener_data, &entry);
+    }
 
     return NGX_OK;
 }
@@ -285,8 +288,7 @@ ngx_pki_follower_log_decode(redisReply *reply, ngx_pki_log_entry_t *entry)
 
 
 static void
-ngx_pki_follower_log_note(ngx_pki_zone_slot_t *slot,
-    ngx_pki_log_entry_t *entry)
+ngx_pki_follower_log_note(ngx_pki_store_t *store, ngx_pki_log_entry_t *entry)
 {
     switch (entry->type) {
 
@@ -294,22 +296,11 @@ ngx_pki_follower_log_note(ngx_pki_zone_slot_t *slot,
         break;
 
     case NGX_PKI_LOG_CRL:
-        ngx_pki_follower_log_crl(slot, entry->crl_number);
+        ngx_pki_crl_raise(&store->crl->number[entry->list], entry->crl.number);
         break;
 
     default:
-        (void) ngx_atomic_fetch_add(&slot->revocations, 1);
+        (void) ngx_atomic_fetch_add(&store->slot->revocations, 1);
         break;
-    }
-}
-
-
-/* numbers of CRLs never go back, whatever happens to Redis */
-
-static void
-ngx_pki_follower_log_crl(ngx_pki_zone_slot_t *slot, uint64_t number)
-{
-    if (number > slot->crl_number) {
-        slot->crl_number = number;
     }
 }

@@ -16,13 +16,19 @@ typedef struct {
     ngx_str_t                  at;
     ngx_str_t                  reason;       /* r */
     ngx_str_t                  not_after;    /* na */
+    ngx_str_t                  list;         /* l */
     ngx_str_t                  crl_number;   /* number */
+    ngx_str_t                  seq;
+    ngx_str_t                  this_update;  /* tu */
+    ngx_str_t                  next_update;  /* nu */
 } ngx_pki_log_fields_t;
 
 
 static ngx_int_t ngx_pki_log_entry_collect(ngx_str_t *fields, ngx_uint_t n,
     ngx_pki_log_fields_t *f);
 static ngx_pki_log_type_e ngx_pki_log_entry_type(ngx_str_t *name);
+static ngx_int_t ngx_pki_log_entry_crl(ngx_pki_log_fields_t *f,
+    ngx_pki_log_entry_t *entry);
 static ngx_int_t ngx_pki_log_entry_status(ngx_pki_log_fields_t *f,
     ngx_pki_log_entry_t *entry);
 static ngx_int_t ngx_pki_log_entry_match(ngx_pki_log_entry_t *entry);
@@ -42,7 +48,11 @@ static struct {
     ngx_pki_log_field("at", at),
     ngx_pki_log_field("r", reason),
     ngx_pki_log_field("na", not_after),
-    ngx_pki_log_field("number", crl_number)
+    ngx_pki_log_field("l", list),
+    ngx_pki_log_field("number", crl_number),
+    ngx_pki_log_field("seq", seq),
+    ngx_pki_log_field("tu", this_update),
+    ngx_pki_log_field("nu", next_update)
 };
 
 #define NGX_PKI_LOG_FIELDS                                                   \
@@ -83,8 +93,7 @@ ngx_pki_log_entry_decode(ngx_str_t *fields, ngx_uint_t n,
     entry->status.version = entry->number;
 
     if (entry->type == NGX_PKI_LOG_CRL) {
-        return ngx_pki_number_parse(&f.crl_number, NGX_PKI_NUMBER_MAX,
-                                    &entry->crl_number);
+        return ngx_pki_log_entry_crl(&f, entry);
     }
 
     if (entry->type == NGX_PKI_LOG_OTHER && f.serial.len == 0) {
@@ -180,6 +189,45 @@ ngx_pki_log_entry_type(ngx_str_t *name)
 }
 
 
+/*
+ * Only the number must be there.  A CRL that is not known here is one of a
+ * later version.
+ */
+
+static ngx_int_t
+ngx_pki_log_entry_crl(ngx_pki_log_fields_t *f, ngx_pki_log_entry_t *entry)
+{
+    ngx_pki_crl_meta_t  *crl;
+
+    crl = &entry->crl;
+
+    if (ngx_pki_number_parse(&f->crl_number, NGX_PKI_NUMBER_MAX, &crl->number)
+        != NGX_OK
+        || (f->seq.len != 0
+            && ngx_pki_number_parse(&f->seq, NGX_PKI_NUMBER_MAX, &crl->seq)
+               != NGX_OK)
+        || (f->this_update.len != 0
+            && ngx_pki_time_parse(&f->this_update, &crl->this_update)
+               != NGX_OK)
+        || (f->next_update.len != 0
+            && ngx_pki_time_parse(&f->next_update, &crl->next_update)
+               != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    entry->list = NGX_PKI_CRL_FULL;
+
+    if (f->list.len != 0
+        && ngx_pki_crl_parse(&f->list, &entry->list) != NGX_OK)
+    {
+        entry->type = NGX_PKI_LOG_OTHER;
+    }
+
+    return NGX_OK;
+}
+
+
 static ngx_int_t
 ngx_pki_log_entry_status(ngx_pki_log_fields_t *f, ngx_pki_log_entry_t *entry)
 {
@@ -197,6 +245,12 @@ ngx_pki_log_entry_status(ngx_pki_log_fields_t *f, ngx_pki_log_entry_t *entry)
     if (s->status != NGX_PKI_STATUS_GOOD
         && (ngx_pki_time_parse(&f->at, &s->revoked_at) != NGX_OK
             || ngx_pki_reason_decode(&f->reason, &s->reason) != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    if (entry->type == NGX_PKI_LOG_RELEASED
+        && ngx_pki_time_parse(&f->at, &entry->released_at) != NGX_OK)
     {
         return NGX_ERROR;
     }

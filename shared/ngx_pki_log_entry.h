@@ -12,6 +12,7 @@
 
 #include "ngx_pki.h"
 #include "ngx_pki_zone.h"
+#include "ngx_pki_crl.h"
 
 
 #define NGX_PKI_LOG_ID_LEN  41               /* of the longest: 20 "-" 20 */
@@ -32,7 +33,11 @@ typedef struct {
     uint64_t                   number;       /* of the change */
     ngx_pki_serial_t           serial;       /* len 0: no certificate */
     ngx_pki_zone_status_t      status;
-    uint64_t                   crl_number;
+    time_t                     released_at;  /* 0: it is no release */
+
+    /* of NGX_PKI_LOG_CRL: number, times and seq of "crl" */
+    ngx_uint_t                 list;
+    ngx_pki_crl_meta_t         crl;
 } ngx_pki_log_entry_t;
 
 

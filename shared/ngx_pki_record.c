@@ -355,6 +355,15 @@ ngx_pki_serial_parse(ngx_str_t *hex, ngx_pki_serial_t *serial)
 
     serial->len = (u_char) (hex->len / 2);
 
+    /* X.690, 8.3.2: no INTEGER of a certificate is longer than it must be */
+
+    if (serial->len > 1
+        && (serial->data[0] == 0 || serial->data[0] == 0xff)
+        && ((serial->data[0] ^ serial->data[1]) & 0x80) == 0)
+    {
+        return NGX_ERROR;
+    }
+
     return NGX_OK;
 }
 

@@ -151,6 +151,13 @@ ngx_pki_redis_is_up(ngx_pki_redis_t *redis, ngx_str_t *error)
 }
 
 
+ngx_uint_t
+ngx_pki_redis_connected(ngx_pki_redis_t *redis)
+{
+    return redis->connected;
+}
+
+
 void
 ngx_pki_redis_place(ngx_pki_redis_t *redis, ngx_pki_redis_command_t *cmd)
 {

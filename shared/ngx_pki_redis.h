@@ -128,5 +128,11 @@ void ngx_pki_redis_send(ngx_pki_redis_t *redis, ngx_pki_redis_command_t *cmd);
 /* Whether a connection is ready; if not, "error" is the reason. */
 ngx_uint_t ngx_pki_redis_is_up(ngx_pki_redis_t *redis, ngx_str_t *error);
 
+/*
+ * How often a connection has been made: as long as that is the same, so is the
+ * server, whose cursors (HSCAN) are of no use to another one.
+ */
+ngx_uint_t ngx_pki_redis_connected(ngx_pki_redis_t *redis);
+
 
 #endif /* _NGX_PKI_REDIS_H_INCLUDED_ */

@@ -66,6 +66,7 @@ ngx_pki_redis_connection_up(ngx_pki_redis_connection_t *rc)
 
     ngx_del_timer(&rc->timer);
 
+    redis->connected++;
     rc->state = NGX_PKI_REDIS_UP;
     rc->backoff = NGX_PKI_REDIS_MIN_BACKOFF;
     rc->log.action = NULL;
@@ -164,6 +165,7 @@ ngx_pki_redis_connection_release(ngx_pki_redis_connection_t *rc)
 
     rc->state = NGX_PKI_REDIS_CLOSED;
     rc->received = 0;
+    rc->sent = 0;
     rc->greetings = 0;
     rc->wait_len = 0;
     rc->batch = 0;

@@ -16,6 +16,9 @@
 
 #define NGX_PKI_REDIS_BUFFER  16384
 
+/* octets after which the rest of the event loop has its turn */
+#define NGX_PKI_REDIS_TURN    (512 * 1024)
+
 
 typedef struct ngx_pki_redis_connection_s  ngx_pki_redis_connection_t;
 
@@ -46,6 +49,7 @@ struct ngx_pki_redis_connection_s {
     redisReplyObjectFunctions    functions;   /* of the reader */
     size_t                       received;    /* of an unfinished reply */
     ngx_buf_t                    out;         /* malloc()ed */
+    size_t                       sent;        /* since the last pause */
     ngx_uint_t                   greetings;   /* replies still to come */
 
     /*
@@ -60,7 +64,7 @@ struct ngx_pki_redis_connection_s {
     size_t                       wait_len;    /* of the WAIT on its way */
 
     unsigned                     batch:1;     /* a WAIT has to follow */
-    unsigned                     blocked:1;   /* the socket takes no more */
+    unsigned                     blocked:1;   /* no more can be sent now */
     unsigned                     leaving:1;   /* close when all is answered */
 };
 
@@ -82,6 +86,7 @@ struct ngx_pki_redis_s {
     ngx_uint_t                   ncommands;   /* not finished */
     ngx_uint_t                   nforeground; /* of them */
 
+    ngx_uint_t                   connected;   /* how often, so far */
     ngx_str_t                    error;       /* the last one */
     ngx_msec_t                   reported;    /* when an error was logged */
     unsigned                     logged:1;    /* "reported" is valid */

@@ -21,6 +21,8 @@ static ngx_int_t ngx_pki_redis_stream_greet(ngx_pki_redis_connection_t *rc);
 static ngx_int_t ngx_pki_redis_stream_wait(ngx_pki_redis_connection_t *rc);
 static void ngx_pki_redis_stream_write_handler(ngx_event_t *wev);
 static ngx_int_t ngx_pki_redis_stream_write(ngx_pki_redis_connection_t *rc);
+static void ngx_pki_redis_stream_pause(ngx_pki_redis_connection_t *rc,
+    ngx_event_t *wev);
 static void ngx_pki_redis_stream_read_handler(ngx_event_t *rev);
 static const char *ngx_pki_redis_stream_broken(ngx_pki_redis_connection_t *rc);
 static void ngx_pki_redis_stream_eof(ngx_pki_redis_connection_t *rc);
@@ -314,6 +316,12 @@ ngx_pki_redis_stream_write(ngx_pki_redis_connection_t *rc)
     out = &rc->out;
 
     while (out->pos < out->last) {
+
+        if (rc->sent >= NGX_PKI_REDIS_TURN) {
+            ngx_pki_redis_stream_pause(rc, c->write);
+            return NGX_OK;
+        }
+
         size = out->last - out->pos;
 
         /*
@@ -337,6 +345,7 @@ ngx_pki_redis_stream_write(ngx_pki_redis_connection_t *rc)
         }
 
         out->pos += n;
+        rc->sent += n;
     }
 
     rc->blocked = 0;
@@ -352,9 +361,22 @@ ngx_pki_redis_stream_write(ngx_pki_redis_connection_t *rc)
 }
 
 
+/* what is large goes on after the other events, as if the socket were full */
+
+static void
+ngx_pki_redis_stream_pause(ngx_pki_redis_connection_t *rc, ngx_event_t *wev)
+{
+    rc->sent = 0;
+    rc->blocked = 1;
+
+    ngx_post_event(wev, &ngx_posted_next_events);
+}
+
+
 static void
 ngx_pki_redis_stream_read_handler(ngx_event_t *rev)
 {
+    size_t                       size;
     ssize_t                      n;
     ngx_connection_t            *c;
     ngx_pki_redis_t             *redis;
@@ -370,7 +392,7 @@ ngx_pki_redis_stream_read_handler(ngx_event_t *rev)
         return;
     }
 
-    for ( ;; ) {
+    for (size = 0; size < NGX_PKI_REDIS_TURN; size += n) {
         n = c->recv(c, redis->buffer, NGX_PKI_REDIS_BUFFER);
 
         if (n == NGX_AGAIN) {
@@ -391,6 +413,10 @@ ngx_pki_redis_stream_read_handler(ngx_event_t *rev)
         if (ngx_pki_redis_stream_feed(rc, n) != NGX_OK) {
             return;
         }
+    }
+
+    if (size >= NGX_PKI_REDIS_TURN) {
+        ngx_post_event(rev, &ngx_posted_next_events);
     }
 
     if (ngx_handle_read_event(rev, 0) != NGX_OK) {

@@ -262,7 +262,7 @@ ngx_pki_store_revoke(ngx_pki_store_job_t *job)
 {
     ngx_pki_store_start(job, "revoking a certificate");
 
-    ngx_pki_store_change(job, NGX_PKI_SCRIPT_REVOKE, 8);
+    ngx_pki_store_change(job, NGX_PKI_SCRIPT_REVOKE, 9);
 }
 
 
@@ -271,7 +271,7 @@ ngx_pki_store_release(ngx_pki_store_job_t *job)
 {
     ngx_pki_store_start(job, "releasing a certificate");
 
-    ngx_pki_store_change(job, NGX_PKI_SCRIPT_RELEASE, 6);
+    ngx_pki_store_change(job, NGX_PKI_SCRIPT_RELEASE, 7);
 }
 
 
@@ -286,12 +286,13 @@ ngx_pki_store_change(ngx_pki_store_job_t *job, ngx_pki_script_e script,
 
     job->status.epoch = job->store->slot->epoch;
 
-    ngx_pki_store_eval(job, script, 4, max);
+    ngx_pki_store_eval(job, script, 5, max);
 
     ngx_pki_store_key(job, "ca", NULL);
     ngx_pki_store_key(job, "cert:", &job->record.serial);
     ngx_pki_store_key(job, "revoked:0", NULL);
     ngx_pki_store_key(job, "log", NULL);
+    ngx_pki_store_key(job, "released", NULL);
 
     ngx_pki_store_arg(job, &job->record.serial);
 
@@ -382,18 +383,30 @@ ngx_pki_store_restore(ngx_pki_store_job_t *job)
         return;
     }
 
-    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_RESTORE, 4, 9);
+    /* what is no revocation must not become one */
+
+    if (ngx_pki_status_check(job->status.status, job->status.reason,
+                             job->status.revoked_at)
+        != NGX_OK)
+    {
+        ngx_pki_store_defer(job, NGX_PKI_STORE_CONFLICT);
+        return;
+    }
+
+    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_RESTORE, 5, 11);
 
     ngx_pki_store_key(job, "ca", NULL);
     ngx_pki_store_key(job, "cert:", &job->record.serial);
     ngx_pki_store_key(job, "revoked:0", NULL);
     ngx_pki_store_key(job, "log", NULL);
+    ngx_pki_store_key(job, "released", NULL);
 
     ngx_pki_store_arg(job, &job->record.serial);
     ngx_pki_store_number(job, job->status.reason);
     ngx_pki_store_number(job, job->status.revoked_at);
     ngx_pki_store_text(job, "restored");
     ngx_pki_store_number(job, job->status.version);
+    ngx_pki_store_number(job, job->status.not_after);
 
     job->command.durable = 1;
 
@@ -505,10 +518,11 @@ ngx_pki_store_register(ngx_pki_store_job_t *job)
 
     job->repeatable = 1;
 
-    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_REGISTER, 1, 3);
+    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_REGISTER, 1, 4);
     ngx_pki_store_key(job, "ca", NULL);
     ngx_pki_store_arg(job, &job->certificate);
     ngx_pki_store_arg(job, &job->key_id);
+    ngx_pki_store_number(job, job->shards);
 
     job->command.durable = (job->certificate.len != 0);
 
@@ -519,6 +533,7 @@ ngx_pki_store_register(ngx_pki_store_job_t *job)
 static void
 ngx_pki_store_register_handler(ngx_pki_redis_command_t *cmd)
 {
+    uint64_t              shards;
     redisReply           *reply;
     ngx_pki_store_job_t  *job;
 
@@ -529,23 +544,28 @@ ngx_pki_store_register_handler(ngx_pki_redis_command_t *cmd)
         return;
     }
 
-    if (reply->elements == 2 && reply->element[0]->type == REDIS_REPLY_NIL) {
+    if (reply->elements == 3 && reply->element[0]->type == REDIS_REPLY_NIL) {
         ngx_pki_store_done(job, NGX_PKI_STORE_NOT_FOUND);
         return;
     }
 
     ngx_str_null(&job->key_id);
 
-    if (reply->elements != 2
+    if (reply->elements != 3
         || ngx_pki_store_reply_copy(job, reply->element[0], &job->certificate)
            != NGX_OK
         || (reply->element[1]->type != REDIS_REPLY_NIL
             && ngx_pki_store_reply_copy(job, reply->element[1], &job->key_id)
-               != NGX_OK))
+               != NGX_OK)
+        || ngx_pki_store_reply_number(reply->element[2], &shards) != NGX_OK)
     {
         ngx_pki_store_malformed(job, "certificate");
         return;
     }
+
+    /* a later version may have more of them than can be built here */
+
+    job->shards = ngx_min(shards, NGX_PKI_CRL_SHARDS_MAX);
 
     ngx_pki_store_done(job, NGX_PKI_STORE_OK);
 }

@@ -16,6 +16,8 @@
 #include "ngx_pki_redis.h"
 #include "ngx_pki_record.h"
 #include "ngx_pki_zone.h"
+#include "ngx_pki_crl.h"
+#include "ngx_pki_log_entry.h"
 
 
 typedef struct ngx_pki_store_job_s  ngx_pki_store_job_t;
@@ -33,6 +35,13 @@ typedef struct {
     ngx_str_t                  prefix;       /* "pki:{devices}:" */
     ngx_pki_zone_t            *zone;
     ngx_pki_zone_slot_t       *slot;
+    ngx_pki_crl_zone_t        *crl;          /* a cell of the zone */
+
+    /* told of each change of the log that the follower has applied, in the
+     * worker that follows; NULL: nobody */
+    void                     (*listener)(void *data,
+                                         ngx_pki_log_entry_t *entry);
+    void                      *listener_data;
 
     /* of statuses: in flight; for what Redis does not know, see the budget */
     ngx_uint_t                 lookups;
@@ -103,14 +112,19 @@ struct ngx_pki_store_job_s {
     ngx_uint_t                 total;        /* of all certificates */
     ngx_uint_t                 malformed;    /* left out */
 
-    /* in and out, register and the CRL */
+    /* in and out, register */
     ngx_str_t                  certificate;
     ngx_str_t                  key_id;       /* URL of a vault key, or empty */
+    ngx_uint_t                 shards;       /* of this node; of all */
+
+    /* of CRLs, see below */
+    ngx_uint_t                 list;
+    ngx_pki_crl_meta_t         meta;
+    uint64_t                   old_number;
+    ngx_uint_t                 part;
     ngx_str_t                  crl;
-    uint64_t                   crl_number;
-    uint64_t                   crl_seq;      /* the last change in it */
-    time_t                     this_update;
-    time_t                     next_update;
+    ngx_array_t               *entries;      /* of ngx_pki_crl_entry_t */
+    ngx_uint_t                 released;     /* those instead */
 
     /* in, lock and unlock: its name; out, lock: its token */
     ngx_str_t                  lock;
@@ -201,12 +215,12 @@ void ngx_pki_store_statuses(ngx_pki_store_job_t *job);
 /*
  * Registers job->certificate (DER) as that of the authority, with job->key_id.
  * The first one wins: both are the registered ones afterwards.  An empty
- * certificate only asks: OK, or NOT_FOUND.
+ * certificate only asks: OK, or NOT_FOUND.  Of job->shards the most wins.
  */
 void ngx_pki_store_register(ngx_pki_store_job_t *job);
 
 /*
- * One node at a time does job->lock ("crl", "ca", "ra").  lock: OK and
+ * One node at a time does job->lock ("crl", "ra", ...).  lock: OK and
  * job->token, or CONFLICT: another node is at it; held for job->lock_time.
  * unlock: gives it back if job->token still holds it.
  */
@@ -214,18 +228,34 @@ void ngx_pki_store_lock(ngx_pki_store_job_t *job);
 void ngx_pki_store_unlock(ngx_pki_store_job_t *job);
 
 /*
- * CRLs, built under the lock "crl".
- * load: job->crl, crl_number, crl_seq, this_update, next_update; or NOT_FOUND.
- * revoked: as of one moment job->records, of which serial, revoked_at, reason
- * are set, job->crl_seq, the number of the last change in the log, and
- * job->crl_number, that of the last CRL (0: none).
- * publish: job->crl with its numbers and times, if the lock is still held,
- * no CRL of this or a higher number is there, and Redis has not lost changes
- * since "revoked", else CONFLICT; tells all nodes by the log.  All belong to
- * the full CRL, shard 0.
+ * CRLs: job->list says which.  For whoever serves them:
+ * load: job->meta, and its DER in job->crl if it is small, else it is empty;
+ * or NOT_FOUND.  part: of that with job->meta.number, number job->part, in
+ * job->crl; NOT_FOUND: replaced by a newer one.
  */
 void ngx_pki_store_crl_load(ngx_pki_store_job_t *job);
-void ngx_pki_store_crl_revoked(ngx_pki_store_job_t *job);
+void ngx_pki_store_crl_part(ngx_pki_store_job_t *job);
+
+/*
+ * For whoever builds them, under the lock "crl" or, of shards, "crl-shards":
+ * meta: as load, but without the DER.
+ * scan: some of what is revoked and held, or (job->released) has been released
+ * since the base of deltas, from job->cursor on (empty: the beginning), into
+ * job->entries, made if it is NULL; the same may come twice; job->cursor is
+ * empty at the end.  UNAVAILABLE also if one of them is malformed, logged.
+ * prune: takes job->entries out of Redis, those that are still as they were;
+ * CONFLICT: some have not expired by the clock of Redis, and stay.
+ * put: one part of one that is to be published, job->crl is the whole.
+ * publish: job->crl, or its parts if it is large, with job->meta in the place
+ * of the one with job->old_number (0: none); tells all nodes by the log, and
+ * job->meta.seq includes that if nothing else came between.
+ * CONFLICT: the lock is lost, there is one of this or a higher number, Redis
+ * has lost changes since job->status.epoch was the slot's, or the parts.
+ */
+void ngx_pki_store_crl_meta(ngx_pki_store_job_t *job);
+void ngx_pki_store_crl_scan(ngx_pki_store_job_t *job);
+void ngx_pki_store_crl_prune(ngx_pki_store_job_t *job);
+void ngx_pki_store_crl_put(ngx_pki_store_job_t *job);
 void ngx_pki_store_crl_publish(ngx_pki_store_job_t *job);
 
 /*

@@ -2,46 +2,86 @@
 /*
  * Copyright (C) the ngx_pki authors
  *
- * The full CRL (shard 0) in Redis: one node at a time builds it, under a lock
- * whose token the publication must still hold.
+ * CRLs in Redis, for whoever serves them.
  */
 
 
-#include "ngx_pki_store_job.h"
+#include "ngx_pki_store_crl.h"
 
 
 static void ngx_pki_store_crl_load_handler(ngx_pki_redis_command_t *cmd);
-static ngx_int_t ngx_pki_store_crl_decode(ngx_pki_store_job_t *job,
+static ngx_int_t ngx_pki_store_crl_der(ngx_pki_store_job_t *job,
     redisReply *reply);
-static void ngx_pki_store_crl_revoked_handler(ngx_pki_redis_command_t *cmd);
-static ngx_int_t ngx_pki_store_crl_entries(ngx_pki_store_job_t *job,
-    redisReply *reply);
-static ngx_int_t ngx_pki_store_crl_entry(ngx_str_t *value,
-    ngx_pki_record_t *record);
+static ngx_int_t ngx_pki_store_crl_optional(redisReply *reply,
+    uint64_t *number);
+static void ngx_pki_store_crl_part_handler(ngx_pki_redis_command_t *cmd);
+
+
+void
+ngx_pki_store_crl_key(ngx_pki_store_job_t *job, ngx_uint_t list)
+{
+    u_char     text[NGX_PKI_CRL_NAME_LEN];
+    ngx_str_t  name;
+
+    name.data = text;
+    name.len = ngx_pki_crl_name(text, list);
+
+    ngx_pki_store_key(job, "crl:", &name);
+}
+
+
+void
+ngx_pki_store_crl_parts_key(ngx_pki_store_job_t *job, uint64_t number)
+{
+    u_char      text[NGX_PKI_CRL_NAME_LEN + 1 + NGX_INT64_LEN];
+    size_t      len;
+    ngx_str_t   name;
+
+    len = ngx_pki_crl_name(text, job->list);
+
+    name.data = text;
+    name.len = ngx_sprintf(text + len, ":%uL", number) - text;
+
+    ngx_pki_store_key(job, "crl:", &name);
+}
 
 
 void
 ngx_pki_store_crl_load(ngx_pki_store_job_t *job)
 {
-    ngx_pki_store_start(job, "loading the crl");
+    ngx_pki_store_start(job, "loading a CRL");
 
     job->repeatable = 1;
 
-    ngx_pki_store_command(job, "HMGET", 6);
-    ngx_pki_store_key(job, "crl:0", NULL);
+    ngx_pki_store_command(job, "HMGET", 2 + NGX_PKI_STORE_CRL_FIELDS);
+    ngx_pki_store_crl_key(job, job->list);
+    ngx_pki_store_crl_fields(job);
+    ngx_pki_store_text(job, "der");
+
+    ngx_pki_store_send(job, ngx_pki_store_crl_load_handler);
+}
+
+
+void
+ngx_pki_store_crl_fields(ngx_pki_store_job_t *job)
+{
+    ngx_pki_store_text(job, "size");
     ngx_pki_store_text(job, "number");
     ngx_pki_store_text(job, "this_update");
     ngx_pki_store_text(job, "next_update");
-    ngx_pki_store_text(job, "der");
     ngx_pki_store_text(job, "seq");
-
-    ngx_pki_store_send(job, ngx_pki_store_crl_load_handler);
+    ngx_pki_store_text(job, "base_number");
+    ngx_pki_store_text(job, "base_seq");
+    ngx_pki_store_text(job, "mark_number");
+    ngx_pki_store_text(job, "mark_seq");
+    ngx_pki_store_text(job, "mark_time");
 }
 
 
 static void
 ngx_pki_store_crl_load_handler(ngx_pki_redis_command_t *cmd)
 {
+    ngx_int_t             rc;
     redisReply           *reply;
     ngx_pki_store_job_t  *job;
 
@@ -52,12 +92,18 @@ ngx_pki_store_crl_load_handler(ngx_pki_redis_command_t *cmd)
         return;
     }
 
-    if (reply->elements == 5 && reply->element[0]->type == REDIS_REPLY_NIL) {
+    rc = (reply->elements == NGX_PKI_STORE_CRL_FIELDS + 1)
+         ? ngx_pki_store_crl_decode(job, reply) : NGX_ERROR;
+
+    if (rc == NGX_DECLINED) {
         ngx_pki_store_done(job, NGX_PKI_STORE_NOT_FOUND);
         return;
     }
 
-    if (ngx_pki_store_crl_decode(job, reply) != NGX_OK) {
+    if (rc != NGX_OK
+        || ngx_pki_store_crl_der(job, reply->element[NGX_PKI_STORE_CRL_FIELDS])
+           != NGX_OK)
+    {
         ngx_pki_store_malformed(job, "crl");
         return;
     }
@@ -66,181 +112,119 @@ ngx_pki_store_crl_load_handler(ngx_pki_redis_command_t *cmd)
 }
 
 
+/* older versions wrote no size, and large ones in one piece, too */
+
 static ngx_int_t
+ngx_pki_store_crl_der(ngx_pki_store_job_t *job, redisReply *reply)
+{
+    if (reply->type == REDIS_REPLY_NIL) {
+        ngx_str_null(&job->crl);
+        return ngx_pki_store_crl_parts(job->meta.size) != 0 ? NGX_OK
+                                                            : NGX_ERROR;
+    }
+
+    if (ngx_pki_store_reply_copy(job, reply, &job->crl) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    job->meta.size = job->crl.len;
+
+    return (job->crl.len != 0) ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
 ngx_pki_store_crl_decode(ngx_pki_store_job_t *job, redisReply *reply)
 {
-    job->crl_seq = 0;
+    uint64_t             size, mark_time;
+    redisReply         **value;
+    ngx_pki_crl_meta_t  *meta;
 
-    if (reply->elements != 5
-        || ngx_pki_store_reply_number(reply->element[0], &job->crl_number)
-           != NGX_OK
-        || ngx_pki_store_reply_time(reply->element[1], &job->this_update)
-           != NGX_OK
-        || ngx_pki_store_reply_time(reply->element[2], &job->next_update)
-           != NGX_OK
-        || (reply->element[4]->type != REDIS_REPLY_NIL
-            && ngx_pki_store_reply_number(reply->element[4], &job->crl_seq)
-               != NGX_OK))
+    value = reply->element;
+    meta = &job->meta;
+
+    ngx_memzero(meta, sizeof(ngx_pki_crl_meta_t));
+
+    if (value[1]->type == REDIS_REPLY_NIL) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_pki_store_crl_optional(value[0], &size) != NGX_OK
+        || size > NGX_PKI_CRL_SIZE_MAX
+        || ngx_pki_store_reply_number(value[1], &meta->number) != NGX_OK
+        || meta->number == 0
+        || ngx_pki_store_reply_time(value[2], &meta->this_update) != NGX_OK
+        || ngx_pki_store_reply_time(value[3], &meta->next_update) != NGX_OK
+        || ngx_pki_store_crl_optional(value[4], &meta->seq) != NGX_OK
+        || ngx_pki_store_crl_optional(value[5], &meta->base_number) != NGX_OK
+        || ngx_pki_store_crl_optional(value[6], &meta->base_seq) != NGX_OK
+        || ngx_pki_store_crl_optional(value[7], &meta->mark_number) != NGX_OK
+        || ngx_pki_store_crl_optional(value[8], &meta->mark_seq) != NGX_OK
+        || ngx_pki_store_crl_optional(value[9], &mark_time) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    return ngx_pki_store_reply_copy(job, reply->element[3], &job->crl);
-}
-
-
-void
-ngx_pki_store_crl_revoked(ngx_pki_store_job_t *job)
-{
-    ngx_pki_store_start(job, "reading what is revoked");
-
-    job->repeatable = 1;
-    job->status.epoch = job->store->slot->epoch;
-
-    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_CRL_REVOKED, 3, 3);
-    ngx_pki_store_key(job, "ca", NULL);
-    ngx_pki_store_key(job, "crl:0", NULL);
-    ngx_pki_store_key(job, "revoked:0", NULL);
-
-    ngx_pki_store_send(job, ngx_pki_store_crl_revoked_handler);
-}
-
-
-static void
-ngx_pki_store_crl_revoked_handler(ngx_pki_redis_command_t *cmd)
-{
-    redisReply           *reply;
-    ngx_pki_store_job_t  *job;
-
-    job = cmd->data;
-    reply = cmd->reply;
-
-    if (ngx_pki_store_answer(job, REDIS_REPLY_ARRAY) != NGX_OK) {
-        return;
-    }
-
-    /* a CRL that lacks one entry must not come to be */
-
-    if (reply->elements != 3
-        || ngx_pki_store_reply_number(reply->element[0], &job->crl_seq)
-           != NGX_OK
-        || ngx_pki_store_reply_number(reply->element[1], &job->crl_number)
-           != NGX_OK
-        || ngx_pki_store_crl_entries(job, reply->element[2]) != NGX_OK)
-    {
-        ngx_pki_store_malformed(job, "list of revoked certificates");
-        return;
-    }
-
-    ngx_pki_store_done(job, NGX_PKI_STORE_OK);
-}
-
-
-static ngx_int_t
-ngx_pki_store_crl_entries(ngx_pki_store_job_t *job, redisReply *reply)
-{
-    ngx_str_t          value;
-    ngx_uint_t         i;
-    ngx_pki_serial_t   serial;
-    ngx_pki_record_t  *record;
-
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements % 2 != 0) {
-        return NGX_ERROR;
-    }
-
-    job->records = ngx_array_create(job->op->pool, reply->elements / 2 + 1,
-                                    sizeof(ngx_pki_record_t));
-    if (job->records == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (i = 0; i < reply->elements; i += 2) {
-        record = ngx_array_push(job->records);
-
-        ngx_memzero(record, sizeof(ngx_pki_record_t));
-
-        if (ngx_pki_store_reply_copy(job, reply->element[i], &record->serial)
-            != NGX_OK
-            || ngx_pki_serial_parse(&record->serial, &serial) != NGX_OK
-            || ngx_pki_store_reply_string(reply->element[i + 1], &value)
-               != NGX_OK
-            || ngx_pki_store_crl_entry(&value, record) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
+    meta->size = (size_t) size;
+    meta->mark_time = (time_t) mark_time;
 
     return NGX_OK;
 }
 
 
-/* "<revoked_at> <reason>" */
+/* of the full CRL alone, or not written by older versions */
 
 static ngx_int_t
-ngx_pki_store_crl_entry(ngx_str_t *value, ngx_pki_record_t *record)
+ngx_pki_store_crl_optional(redisReply *reply, uint64_t *number)
 {
-    u_char     *p;
-    ngx_str_t   at, reason;
-
-    p = ngx_strlchr(value->data, value->data + value->len, ' ');
-
-    if (p == NULL) {
-        return NGX_ERROR;
+    if (reply->type == REDIS_REPLY_NIL) {
+        *number = 0;
+        return NGX_OK;
     }
 
-    at.data = value->data;
-    at.len = p - value->data;
-
-    reason.data = p + 1;
-    reason.len = value->data + value->len - reason.data;
-
-    if (ngx_pki_time_parse(&at, &record->revoked_at) != NGX_OK
-        || ngx_pki_reason_decode(&reason, &record->reason) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    record->status = (record->reason == NGX_PKI_REASON_HOLD)
-                     ? NGX_PKI_STATUS_HOLD : NGX_PKI_STATUS_REVOKED;
-
-    return ngx_pki_status_check(record->status, record->reason,
-                                record->revoked_at);
+    return ngx_pki_store_reply_number(reply, number);
 }
 
 
 void
-ngx_pki_store_crl_publish(ngx_pki_store_job_t *job)
+ngx_pki_store_crl_part(ngx_pki_store_job_t *job)
 {
-    ngx_pki_zone_slot_t  *slot;
+    ngx_pki_store_start(job, "loading a part of a CRL");
 
-    ngx_pki_store_start(job, "publishing the crl");
+    job->repeatable = 1;
 
-    slot = job->store->slot;
+    ngx_pki_store_command(job, "HGET", 2);
+    ngx_pki_store_crl_parts_key(job, job->meta.number);
+    ngx_pki_store_number(job, job->part);
 
-    /* what was collected may lack what Redis has lost since or before */
+    ngx_pki_store_send(job, ngx_pki_store_crl_part_handler);
+}
 
-    if (slot->restoring || job->status.epoch != slot->epoch) {
-        ngx_pki_store_defer(job, NGX_PKI_STORE_CONFLICT);
+
+static void
+ngx_pki_store_crl_part_handler(ngx_pki_redis_command_t *cmd)
+{
+    ngx_pki_store_job_t  *job;
+
+    job = cmd->data;
+
+    if (cmd->reply != NULL && cmd->reply->type == REDIS_REPLY_NIL) {
+        ngx_pki_store_done(job, NGX_PKI_STORE_NOT_FOUND);
         return;
     }
 
-    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_CRL_PUBLISH, 4, 12);
+    if (ngx_pki_store_answer(job, REDIS_REPLY_STRING) != NGX_OK) {
+        return;
+    }
 
-    ngx_pki_store_key(job, "ca", NULL);
-    ngx_pki_store_key(job, "lock:crl", NULL);
-    ngx_pki_store_key(job, "crl:0", NULL);
-    ngx_pki_store_key(job, "log", NULL);
+    if (job->part >= ngx_pki_store_crl_parts(job->meta.size)
+        || cmd->reply->len
+           != ngx_pki_store_crl_part_len(job->meta.size, job->part)
+        || ngx_pki_store_reply_copy(job, cmd->reply, &job->crl) != NGX_OK)
+    {
+        ngx_pki_store_malformed(job, "part of a crl");
+        return;
+    }
 
-    ngx_pki_store_arg(job, &job->token);
-    ngx_pki_store_number(job, job->crl_number);
-    ngx_pki_store_number(job, job->this_update);
-    ngx_pki_store_number(job, job->next_update);
-    ngx_pki_store_arg(job, &job->crl);
-    ngx_pki_store_number(job, ngx_time());
-    ngx_pki_store_number(job, job->crl_seq);
-    ngx_pki_store_number(job, slot->applied);
-
-    job->command.durable = 1;
-
-    ngx_pki_store_send(job, ngx_pki_store_flag_handler);
+    ngx_pki_store_done(job, NGX_PKI_STORE_OK);
 }

@@ -17,6 +17,22 @@
     "'XADD', KEYS[4], 'MAXLEN', '~', 100000, '*', 'n', n,"
 
 
+/*
+ * An entry of a CRL: whatever its record says, it must not be one that makes
+ * the whole CRL impossible.
+ */
+
+#define NGX_PKI_CRL_ENTRY                                                    \
+    "local function time(s)\n"                                               \
+    "  if s and string.find(s, '^[1-9]%d*$')\n"                              \
+    "     and tonumber(s) <= 253402300799 then return s end\n"               \
+    "  return '0'\n"                                                         \
+    "end\n"                                                                  \
+    "local function entry(at, reason, not_after, n)\n"                       \
+    "  return string.format('%s %s %s %.0f', at, reason, not_after, n)\n"    \
+    "end\n"
+
+
 #define ngx_pki_script(text)  { ngx_string(text), { 0 } }
 
 
@@ -68,11 +84,12 @@ static const char  ngx_pki_script_find[] =
 
 
 /*
- * KEYS: ca cert:<serial> revoked:<shard> log
+ * KEYS: ca cert:<serial> revoked:0 log released
  * ARGV: serial reason at by
  */
 
 static const char  ngx_pki_script_revoke[] =
+    NGX_PKI_CRL_ENTRY
     "local was = redis.call('HMGET', KEYS[2], 'status', 'not_after')\n"
     "local hold = ARGV[2] == '6'\n"
     "if not was[1] then return {'none'} end\n"
@@ -80,72 +97,99 @@ static const char  ngx_pki_script_revoke[] =
     "  return {'conflict', redis.call('HGETALL', KEYS[2])}\n"
     "end\n"
     "local status = hold and 'hold' or 'revoked'\n"
+    "local not_after = time(was[2])\n"
+    "redis.call('HDEL', KEYS[5], ARGV[1])\n"
     "local n = redis.call('HINCRBY', KEYS[1], 'seq', 1)\n"
+    "redis.call('HSET', KEYS[3], ARGV[1],\n"
+    "           entry(ARGV[3], ARGV[2], not_after, n))\n"
     "redis.call('HSET', KEYS[2], 'status', status, 'revoked_at', ARGV[3],\n"
     "           'reason', ARGV[2], 'revoked_by', ARGV[4], 'version', n)\n"
-    "redis.call('HSET', KEYS[3], ARGV[1], ARGV[3] .. ' ' .. ARGV[2])\n"
     "redis.call(" NGX_PKI_LOG_ADD
     "           't', hold and 'held' or 'revoked',\n"
     "           's', ARGV[1], 'st', status,\n"
-    "           'at', ARGV[3], 'r', ARGV[2], 'na', was[2] or 0)\n"
+    "           'at', ARGV[3], 'r', ARGV[2], 'na', not_after)\n"
     "return {'ok', redis.call('HGETALL', KEYS[2])}\n";
 
 
 /*
- * KEYS: ca cert:<serial> revoked:<shard> log
+ * KEYS: ca cert:<serial> revoked:0 log released
  * ARGV: serial at
+ *
+ * Delta CRLs tell of a release (RFC 5280, 5.2.4), so it is kept for them.
  */
 
 static const char  ngx_pki_script_release[] =
+    NGX_PKI_CRL_ENTRY
     "local was = redis.call('HMGET', KEYS[2], 'status', 'not_after')\n"
     "if not was[1] then return {'none'} end\n"
     "if was[1] ~= 'hold' then\n"
     "  return {'conflict', redis.call('HGETALL', KEYS[2])}\n"
     "end\n"
+    "local not_after = time(was[2])\n"
     "local n = redis.call('HINCRBY', KEYS[1], 'seq', 1)\n"
+    "redis.call('HSET', KEYS[5], ARGV[1],\n"
+    "           entry(ARGV[2], '8', not_after, n))\n"
+    "redis.call('HDEL', KEYS[3], ARGV[1])\n"
     "redis.call('HDEL', KEYS[2], 'revoked_at', 'reason', 'revoked_by')\n"
     "redis.call('HSET', KEYS[2], 'status', 'good', 'version', n)\n"
-    "redis.call('HDEL', KEYS[3], ARGV[1])\n"
     "redis.call(" NGX_PKI_LOG_ADD
     "           't', 'released', 's', ARGV[1], 'st', 'good',\n"
-    "           'at', ARGV[2], 'r', 0, 'na', was[2] or 0)\n"
+    "           'at', ARGV[2], 'r', 0, 'na', not_after)\n"
     "return {'ok', redis.call('HGETALL', KEYS[2])}\n";
 
 
 /*
- * KEYS: ca cert:<serial> revoked:<shard> log
- * ARGV: serial reason at by version
+ * KEYS: ca cert:<serial> revoked:0 log released
+ * ARGV: serial reason at by version not_after
  *
  * Sets again what was so by the change "version".  A hold may have been
- * released by a later one.  If the record is gone, too, CRLs have it at least.
+ * released by a later one.  If the record is gone, too, CRLs have it at least;
+ * if only the list of CRLs has lost it, it gets what the record says, unless
+ * it has expired: then it has left.
  */
 
 static const char  ngx_pki_script_restore[] =
+    NGX_PKI_CRL_ENTRY
     "local is = redis.call('HMGET', KEYS[2], 'status', 'not_after',\n"
-    "                      'version')\n"
+    "                      'version', 'revoked_at', 'reason')\n"
+    "local listed = redis.call('HGET', KEYS[3], ARGV[1])\n"
     "local hold = ARGV[2] == '6'\n"
     "local word = is[1] and 'ok' or 'none'\n"
-    "if is[1] == 'revoked' or (is[1] == 'hold' and hold)\n"
-    "   or (is[1] and hold and tonumber(is[3]) > tonumber(ARGV[5])) then\n"
-    "  return 'conflict'\n"
-    "end\n"
+    "local known, at, reason = tonumber(is[3]), ARGV[3], ARGV[2]\n"
     "if not is[1] then\n"
-    "  local listed = redis.call('HGET', KEYS[3], ARGV[1])\n"
-    "  if listed and (hold or not string.find(listed, ' 6$')) then\n"
+    "  local freed = redis.call('HGET', KEYS[5], ARGV[1])\n"
+    "  if listed and (hold or not string.find(listed, '^%d+ 6')) then\n"
     "    return word\n"
     "  end\n"
+    "  known = freed and tonumber(string.match(freed, '%d+$'))\n"
+    "end\n"
+    "local not_after = time(is[1] and is[2] or ARGV[6])\n"
+    "if is[1] == 'revoked' or (is[1] == 'hold' and hold) then\n"
+    "  local now = tonumber(redis.call('TIME')[1])\n"
+    "  if listed or not (is[4] and is[5])\n"
+    "     or (not_after ~= '0' and tonumber(not_after) < now) then\n"
+    "    return 'conflict'\n"
+    "  end\n"
+    "  hold = is[1] == 'hold'\n"
+    "  at, reason = is[4], is[5]\n"
+    "elseif hold and known and known > tonumber(ARGV[5]) then\n"
+    "  return 'conflict'\n"
     "end\n"
     "local status = hold and 'hold' or 'revoked'\n"
+    "redis.call('HDEL', KEYS[5], ARGV[1])\n"
     "local n = redis.call('HINCRBY', KEYS[1], 'seq', 1)\n"
+    "redis.call('HSET', KEYS[3], ARGV[1], entry(at, reason, not_after, n))\n"
     "if is[1] then\n"
-    "  redis.call('HSET', KEYS[2], 'status', status, 'revoked_at', ARGV[3],\n"
-    "             'reason', ARGV[2], 'revoked_by', ARGV[4], 'version', n)\n"
+    "  redis.call('HSET', KEYS[2], 'status', status, 'revoked_at', at,\n"
+    "             'reason', reason, 'version', n)\n"
+    "  if is[1] ~= status then\n"
+    "    redis.call('HSET', KEYS[2], 'revoked_by', ARGV[4])\n"
+    "  end\n"
     "end\n"
-    "redis.call('HSET', KEYS[3], ARGV[1], ARGV[3] .. ' ' .. ARGV[2])\n"
     "redis.call(" NGX_PKI_LOG_ADD
     "           't', hold and 'held' or 'revoked',\n"
     "           's', ARGV[1], 'st', status,\n"
-    "           'at', ARGV[3], 'r', ARGV[2], 'na', is[2] or 0)\n"
+    "           'at', at, 'r', reason, 'na', not_after)\n"
     "return word\n";
 
 
@@ -215,60 +259,153 @@ static const char  ngx_pki_script_records[] =
 
 
 /*
- * KEYS: ca  ARGV: <der> key
+ * KEYS: ca  ARGV: <der> key shards
  *
  * Without a certificate it only asks.  A name for the key, which certificates
- * registered by an older version lack, may come later.
+ * registered by an older version lack, may come later.  Of shards the most
+ * count: certificates that name them may be out.
  */
 
 static const char  ngx_pki_script_register[] =
     "local has = redis.call('HGET', KEYS[1], 'certificate')\n"
+    "local shards = redis.call('HGET', KEYS[1], 'crl_shards') or '0'\n"
     "if not has and ARGV[1] ~= '' then\n"
     "  redis.call('HSET', KEYS[1], 'certificate', ARGV[1])\n"
     "  has = ARGV[1]\n"
     "end\n"
-    "if has and has == ARGV[1] and ARGV[2] ~= '' then\n"
-    "  redis.call('HSETNX', KEYS[1], 'key', ARGV[2])\n"
+    "if has and has == ARGV[1] then\n"
+    "  if ARGV[2] ~= '' then\n"
+    "    redis.call('HSETNX', KEYS[1], 'key', ARGV[2])\n"
+    "  end\n"
+    "  if tonumber(ARGV[3]) > math.max(tonumber(shards) or 0, 1) then\n"
+    "    redis.call('HSET', KEYS[1], 'crl_shards', ARGV[3])\n"
+    "    shards = ARGV[3]\n"
+    "  end\n"
     "end\n"
-    "return {has, redis.call('HGET', KEYS[1], 'key')}\n";
+    "return {has, redis.call('HGET', KEYS[1], 'key'), shards}\n";
 
 
 /*
- * KEYS: ca crl:<shard> revoked:<shard>
+ * KEYS: crl:<list> ca  ARGV: "size" and the names of other fields
  *
- * The number of the last change, that of the last CRL, what is revoked.
+ * What lies there in one piece is as large as it is, whoever has put it there.
+ * The number of the last change follows.
  */
 
-static const char  ngx_pki_script_crl_revoked[] =
-    "return {redis.call('HGET', KEYS[1], 'seq') or '0',\n"
-    "        redis.call('HGET', KEYS[2], 'number') or '0',\n"
-    "        redis.call('HGETALL', KEYS[3])}\n";
+static const char  ngx_pki_script_crl_meta[] =
+    "local meta = redis.call('HMGET', KEYS[1], unpack(ARGV))\n"
+    "local size = redis.call('HSTRLEN', KEYS[1], 'der')\n"
+    "if size ~= 0 then meta[1] = size end\n"
+    "meta[#ARGV + 1] = redis.call('HGET', KEYS[2], 'seq') or '0'\n"
+    "return meta\n";
 
 
 /*
- * KEYS: ca lock:crl crl:<shard> log
- * ARGV: token number this_update next_update <der> at seq applied
+ * KEYS: revoked:0 or released
+ * ARGV: serial "<time> <reason>" seq serial ...
  *
+ * Of what an older version or a script has put there the number may not be
+ * known.  What has not expired by the clock of Redis stays, for the caller's
+ * may be ahead; the answer is 0 then.
+ */
+
+static const char  ngx_pki_script_crl_prune[] =
+    "local now = tonumber(redis.call('TIME')[1])\n"
+    "local all = 1\n"
+    "for i = 1, #ARGV, 3 do\n"
+    "  local is = redis.call('HGET', KEYS[1], ARGV[i])\n"
+    "  if is then\n"
+    "    local what, na, n = string.match(is,\n"
+    "                                     '^(%d+ %d+) ?(%d*) ?(%d*)$')\n"
+    "    if not string.find(is, '^%d+ 8 ')\n"
+    "       and (tonumber(na) or 0) >= now then\n"
+    "      all = 0\n"
+    "    elseif what == ARGV[i + 1]\n"
+    "       and (n == '' or n == '0' or n == ARGV[i + 2]) then\n"
+    "      redis.call('HDEL', KEYS[1], ARGV[i])\n"
+    "    end\n"
+    "  end\n"
+    "end\n"
+    "return all\n";
+
+
+/*
+ * KEYS: lock:crl[-shards] crl:<list> crl:<list>:<number>
+ * ARGV: token number part <octets> seconds
+ *
+ * What is never published goes by itself; what is must not be touched again,
+ * by whoever was late.
+ */
+
+static const char  ngx_pki_script_crl_put[] =
+    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"
+    "local last = redis.call('HGET', KEYS[2], 'number') or '0'\n"
+    "if tonumber(last) >= tonumber(ARGV[2]) then return 0 end\n"
+    "redis.call('HSET', KEYS[3], ARGV[3], ARGV[4])\n"
+    "redis.call('EXPIRE', KEYS[3], ARGV[5])\n"
+    "return 1\n";
+
+
+/*
+ * KEYS: ca lock:crl[-shards] crl:<list> log crl:<list>:<old>
+ *       crl:<list>:<number> [crl:<other>]
+ * ARGV: token number old this_update next_update seq applied at list seconds
+ *       parts "size" <size> [base_number <number> ...] ["der" <der>]
+ *
+ * The number must be higher than any before.  Full and delta CRL share one
+ * sequence, the same number is for those issued together (RFC 5280, 5.2.3).
+ * A base of deltas that somebody has taken away must not come back.
  * A Redis that is behind what its caller has applied has lost changes.
+ *
  * "seq" is the last change that the CRL has; if nothing has happened since it
- * was made, the entry that tells of it is no news for it either.
+ * was made, the entry that tells of it is no news for it either.  The answer
+ * is that number, or -1.
  */
 
 static const char  ngx_pki_script_crl_publish[] =
-    "if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end\n"
-    "local last = redis.call('HGET', KEYS[3], 'number')\n"
-    "if last and tonumber(last) >= tonumber(ARGV[2]) then return 0 end\n"
+    "if redis.call('GET', KEYS[2]) ~= ARGV[1] then return -1 end\n"
+    "local number = tonumber(ARGV[2])\n"
+    "local last = redis.call('HGET', KEYS[3], 'number') or '0'\n"
+    "if last ~= ARGV[3] or tonumber(last) >= number then return -1 end\n"
+    "if KEYS[7] then\n"
+    "  local other = redis.call('HMGET', KEYS[7], 'number', 'this_update')\n"
+    "  local than = tonumber(other[1]) or 0\n"
+    "  if than > number or (than == number and other[2] ~= ARGV[4]) then\n"
+    "    return -1\n"
+    "  end\n"
+    "end\n"
+    "if ARGV[14] == 'base_number' and ARGV[15] ~= ARGV[2] then\n"
+    "  local known = redis.call('HMGET', KEYS[3], 'base_number',\n"
+    "                           'mark_number')\n"
+    "  if ARGV[15] ~= known[1] and ARGV[15] ~= known[2] then return -1 end\n"
+    "end\n"
     "local now = redis.call('HGET', KEYS[1], 'seq') or 0\n"
-    "if tonumber(now) < tonumber(ARGV[8]) then return 0 end\n"
+    "if tonumber(now) < tonumber(ARGV[7]) then return -1 end\n"
+    "local parts = tonumber(ARGV[11])\n"
+    "if parts ~= 0 then\n"
+    "  for i = parts, redis.call('HLEN', KEYS[6]) - 1 do\n"
+    "    redis.call('HDEL', KEYS[6], i)\n"
+    "  end\n"
+    "  local size = 0\n"
+    "  for i = 0, parts - 1 do\n"
+    "    size = size + redis.call('HSTRLEN', KEYS[6], i)\n"
+    "  end\n"
+    "  if size ~= tonumber(ARGV[13]) then return -1 end\n"
+    "  redis.call('PERSIST', KEYS[6])\n"
+    "end\n"
+    "redis.call('EXPIRE', KEYS[5], ARGV[10])\n"
     "local n = redis.call('HINCRBY', KEYS[1], 'seq', 1)\n"
-    "local seq = ARGV[7]\n"
+    "local seq = tonumber(ARGV[6])\n"
     "if n == seq + 1 then seq = n end\n"
-    "redis.call('HSET', KEYS[3], 'number', ARGV[2],\n"
-    "           'this_update', ARGV[3], 'next_update', ARGV[4],\n"
-    "           'der', ARGV[5], 'seq', seq)\n"
+    "redis.call('HDEL', KEYS[3], 'der')\n"
+    "redis.call('HSET', KEYS[3], 'number', ARGV[2], 'seq', seq,\n"
+    "           'this_update', ARGV[4], 'next_update', ARGV[5],\n"
+    "           unpack(ARGV, 12))\n"
     "redis.call(" NGX_PKI_LOG_ADD
-    "           't', 'crl', 'at', ARGV[6], 'number', ARGV[2])\n"
-    "return 1\n";
+    "           't', 'crl', 'l', ARGV[9], 'at', ARGV[8],\n"
+    "           'number', ARGV[2], 'seq', seq,\n"
+    "           'tu', ARGV[4], 'nu', ARGV[5])\n"
+    "return seq\n";
 
 
 /* KEYS: lock:<job>  ARGV: token */
@@ -297,10 +434,10 @@ static const char  ngx_pki_script_ra_put[] =
 
 
 /*
- * KEYS: ca log crl:<shard>
+ * KEYS: ca log crl:0
  * ARGV: id of the last entry applied, "0-0": none
  *
- * The last number and id, the number of the CRL, whether the entry of that id
+ * The last number and id, that of the full CRL, whether the entry of that id
  * is there, and the number of the entry after it (0: none).
  */
 
@@ -332,7 +469,9 @@ static ngx_pki_redis_script_t  ngx_pki_scripts[] = {
     ngx_pki_script(ngx_pki_script_page),
     ngx_pki_script(ngx_pki_script_records),
     ngx_pki_script(ngx_pki_script_register),
-    ngx_pki_script(ngx_pki_script_crl_revoked),
+    ngx_pki_script(ngx_pki_script_crl_meta),
+    ngx_pki_script(ngx_pki_script_crl_prune),
+    ngx_pki_script(ngx_pki_script_crl_put),
     ngx_pki_script(ngx_pki_script_crl_publish),
     ngx_pki_script(ngx_pki_script_unlock),
     ngx_pki_script(ngx_pki_script_ra_put),

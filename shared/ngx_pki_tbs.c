@@ -5,15 +5,19 @@
 
 
 #include "ngx_pki_tbs.h"
+#include "ngx_pki_ca.h"
 #include "ngx_pki_der.h"
 
 
 #define NGX_PKI_TBS_VERSION     2            /* v3 */
 #define NGX_PKI_TBS_SHA1_LEN    20
+#define NGX_PKI_TBS_URL_ROOM    16           /* of ngx_pki_crl_url() */
 
-/* 128 random bits behind a first octet that makes it positive */
+/* 128 random bits behind a first octet that makes it positive; the shard */
 
 #define NGX_PKI_TBS_SERIAL_LEN  17
+#define NGX_PKI_TBS_SHARD_LEN                                                \
+    (NGX_PKI_CRL_SERIAL_LEN - NGX_PKI_TBS_SERIAL_LEN)
 
 /* Extension { subjectKeyIdentifier, OCTET STRING of 20 octets } */
 
@@ -22,6 +26,8 @@
 
 
 static ngx_int_t ngx_pki_tbs_serial(ngx_pki_serial_t *serial);
+static ngx_int_t ngx_pki_tbs_shard(ngx_pool_t *pool, ngx_pki_authority_t *a,
+    ngx_pki_tbs_t *tbs);
 static void ngx_pki_tbs_write(ngx_pki_der_writer_t *w, ngx_pki_authority_t *a,
     ngx_pki_tbs_t *tbs, ngx_str_t *algorithm, u_char *key_id);
 static void ngx_pki_tbs_write_extensions(ngx_pki_der_writer_t *w,
@@ -46,6 +52,14 @@ ngx_pki_tbs_encode(ngx_pool_t *pool, ngx_pki_authority_t *a,
         return NGX_ERROR;
     }
 
+    ngx_str_null(&tbs->crl_url);
+
+    if (tbs->cdp != NULL && tbs->cdp->len != 0 && a->crl_shards > 1
+        && ngx_pki_tbs_shard(pool, a, tbs) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     /* RFC 5280, 4.2.1.2, method (1): no secret, no signature */
 
     if (EVP_Digest(tbs->public_key->data, tbs->public_key->len, key_id, NULL,
@@ -57,7 +71,7 @@ ngx_pki_tbs_encode(ngx_pool_t *pool, ngx_pki_authority_t *a,
     }
 
     size = a->issuer.len + t->subject.len + tbs->spki->len + t->extensions.len
-           + a->aki.len + a->aia.len + a->cdp.len + 256;
+           + a->aki.len + a->aia.len + a->cdp.len + tbs->crl_url.len + 256;
 
     if (ngx_pki_der_writer_init(&w, pool, size) != NGX_OK) {
         return NGX_ERROR;
@@ -69,7 +83,7 @@ ngx_pki_tbs_encode(ngx_pool_t *pool, ngx_pki_authority_t *a,
 }
 
 
-/* of the same length always */
+/* of the same length always, but for the shard */
 
 static ngx_int_t
 ngx_pki_tbs_serial(ngx_pki_serial_t *serial)
@@ -83,6 +97,40 @@ ngx_pki_tbs_serial(ngx_pki_serial_t *serial)
 
     serial->data[0] &= 0x7f;
     serial->data[0] |= 0x40;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_pki_tbs_shard(ngx_pool_t *pool, ngx_pki_authority_t *a,
+    ngx_pki_tbs_t *tbs)
+{
+    u_char      octets[NGX_PKI_TBS_SHARD_LEN], *p;
+    ngx_uint_t  shard;
+
+    if (RAND_bytes(octets, NGX_PKI_TBS_SHARD_LEN) != 1) {
+        ERR_clear_error();
+        return NGX_ERROR;
+    }
+
+    shard = ((ngx_uint_t) octets[0] << 8 | octets[1]) % a->crl_shards;
+
+    p = tbs->serial.data + tbs->serial.len;
+
+    p[0] = (u_char) (shard >> 8);
+    p[1] = (u_char) shard;
+
+    tbs->serial.len += NGX_PKI_TBS_SHARD_LEN;
+
+    p = ngx_pnalloc(pool, a->crl_url.len + NGX_PKI_TBS_URL_ROOM);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    tbs->crl_url.data = p;
+    tbs->crl_url.len = ngx_pki_crl_url(p, &a->crl_url,
+                                       NGX_PKI_CRL_SHARD + shard);
 
     return NGX_OK;
 }
@@ -146,7 +194,10 @@ ngx_pki_tbs_write_extensions(ngx_pki_der_writer_t *w, ngx_pki_authority_t *a,
         ngx_pki_der_raw(w, tbs->aia);
     }
 
-    if (tbs->cdp != NULL) {
+    if (tbs->crl_url.len != 0) {
+        ngx_pki_ca_put_cdp(w, &tbs->crl_url);
+
+    } else if (tbs->cdp != NULL) {
         ngx_pki_der_raw(w, tbs->cdp);
     }
 

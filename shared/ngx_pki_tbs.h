@@ -22,13 +22,17 @@ typedef struct {
     ngx_str_t                 *public_key;   /* the content of its bits */
     ngx_str_t                 *aia;          /* NULL: none */
     ngx_str_t                 *cdp;
+    ngx_str_t                  crl_url;      /* out, of the shard; empty: it
+                                              * belongs to none */
 } ngx_pki_tbs_t;
 
 
 /*
  * Encodes it with a new random serial number, which "tbs" keeps, the key
- * identifiers, and what the authority has made in advance.  NGX_ERROR: out of
- * memory, of randomness, or no algorithm for the authority's key and digest.
+ * identifiers, and what the authority has made in advance; with "cdp" and
+ * a->crl_shards it has that of a shard by chance instead, see ngx_pki_crl.h.
+ * NGX_ERROR: out of memory, of randomness, or no algorithm for the authority's
+ * key and digest.
  */
 ngx_int_t ngx_pki_tbs_encode(ngx_pool_t *pool, ngx_pki_authority_t *a,
     ngx_pki_tbs_t *tbs, ngx_str_t *out);

@@ -98,9 +98,8 @@ typedef struct {
     ngx_atomic_t               epoch;
     ngx_atomic_t               restoring;    /* see above */
 
-    /* changes that a CRL must show, and the CRL that Redis has */
+    /* revoked, held, released ones, and gaps of the log */
     ngx_atomic_t               revocations;
-    ngx_atomic_t               crl_number;
 
     volatile time_t            produced_at;  /* of the last OCSP response */
 

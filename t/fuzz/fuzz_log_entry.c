@@ -82,6 +82,9 @@ fuzz_entry(ngx_str_t *fields, ngx_uint_t n)
     if (entry.number == 0 || entry.number > NGX_PKI_NUMBER_MAX
         || entry.status.version != entry.number
         || entry.serial.len > NGX_PKI_SERIAL_LEN
+        || entry.list >= NGX_PKI_CRL_LISTS
+        || entry.crl.number > NGX_PKI_NUMBER_MAX
+        || entry.crl.seq > NGX_PKI_NUMBER_MAX
         || (n == 0 || n % 2 != 0))
     {
         abort();
