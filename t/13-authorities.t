@@ -544,7 +544,7 @@ $nginx->configure(http => $shared . $one . $two,
 ok($nginx->reload, 'reloads');
 is(files($dir), 'a.key a.pem b.key b.pem', 'the new one is made');
 ok(ready($nginx), 'both are ready');
-like(probe($nginx), qr/^authority a: ok\nauthority b: ok$/m, 'as the probe says');
+like(probe($nginx), qr/^authority $_: ok$/m, 'as the probe says') for 'a', 'b';
 my $new = issue('b', $nginx);
 verifies('the new one', $new, "$dir/b.pem");
 is({ocsp_ask(url => url($nginx, '/a/ocsp'), ca => "$dir/a.pem",

@@ -1,5 +1,5 @@
 # The directives of OCSP: what each accepts, what it does, and how it stops
-# nginx when it is wrong.  Those of CRLs are in 34, of certificates in 35,
+# nginx when it is wrong.  Those of CRLs are in 93, of certificates in 35,
 # ocsp_signer is in 38.
 
 use lib 't/lib';

@@ -12,6 +12,7 @@
 use lib 't/lib';
 use PKI;
 use PKI::Client;
+use PKI::Leader;
 use PKI::Load;
 use PKI::OCSP;
 use PKI::Relay;
@@ -123,32 +124,6 @@ END
         @{ redis_cmd('HGETALL', 'pki:{demo}:cert:' . serial_of($like)) });
 
     return map { sprintf '%s%030x', $prefix, $_ } 1 .. $n;
-}
-
-# The process that follows the log, by its connection; how many there are.
-
-sub followers {
-    return redis_cmd('CLIENT', 'LIST')
-           =~ /^[^\n]* addr=127\.0\.0\.1:(\d+) [^\n]* cmd=xread /mg;
-}
-
-sub leader {
-    my ($port) = followers();
-    return if !$port;
-
-    my $ends = join ' ', map { sprintf '0100007F:%04X', $_ }
-                         $port, redis()->port;
-    my ($inode) = map { (split)[9] }
-                  grep { join(' ', (split)[1, 2]) eq $ends }
-                  split /\n/, slurp('/proc/net/tcp');
-    return if !$inode;
-
-    for my $pid (worker_pids()) {
-        return $pid if grep { (readlink // '') eq "socket:[$inode]" }
-                       glob "/proc/$pid/fd/*";
-    }
-
-    return;
 }
 
 log_level('info');    # many requests
@@ -467,7 +442,8 @@ warm(@ders);
 
 for my $n (0 .. 3) {
     my $signal = $n < 2 ? 'KILL' : 'STOP';
-    my $pid = wait_until(sub { leader() }, 5) or die 'nobody follows';
+    my $pid = wait_until(sub { leader(worker_pids()) }, 5)
+              or die 'nobody follows';
 
     sleep 0.5;
     kill $signal, $pid;

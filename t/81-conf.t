@@ -5,11 +5,13 @@ use lib 't/lib';
 use PKI;
 use PKI::Client;
 use PKI::Azure;
+use PKI::OCSP;
 use PKI::Nginx;
 
 our $work = work_dir();
 our %tested = map { $_ => 1 } qw( demo.conf log-format.conf redis.conf
                                   static-challenge.conf
+                                  crl-shards.conf
                                   keyvault-managed-identity.conf
                                   keyvault-workload-identity.conf );
 
@@ -297,7 +299,98 @@ $run->('keyvault-workload-identity.conf',
 
 
 
-=== TEST 4: every configuration is run by a test
+=== TEST 4: crl-shards.conf
+--- config
+--- perl
+my ($etc, $lib) = ("$::work/etc-shards", "$::work/lib-shards");
+mkdir $_ for $etc, $lib;
+work_file('etc-shards/challenge', "open sesame\n");
+work_file('etc-shards/htpasswd', "admin:{PLAIN}secret\n");
+
+my $redis = PKI::Redis->new(config => 'conf/redis.conf');
+my $admin_port = free_port();
+my $modules = join '', map { "load_module $_;\n" }
+              split ' ', $ENV{TEST_NGINX_LOAD_MODULES} || '';
+
+my $nginx = PKI::Nginx->new(file => 'conf/crl-shards.conf', edit => sub {
+    my $change = sub {
+        my ($from, $to) = @_;
+        ok(s/$from/$to/g, "has $from");
+    };
+    $change->(qr/^load_module \S+;\n/m, $modules);
+    $change->(qr/^user\s+\S+;/m, $> == 0 ? 'user root;' : '');
+    $change->(qr{/etc/nginx/pki}, $etc);
+    $change->(qr{/var/lib/nginx/pki}, $lib);
+    $change->(qr{/var/log/nginx}, 'logs');
+    $change->(qr{/run/nginx\.pid}, 'logs/nginx.pid');
+    $change->(qr/worker_processes auto/, 'worker_processes 2');
+    $change->(qr/redis:\S+:6379/, $redis->url);
+    $change->(qr/listen +80 /, 'listen 127.0.0.1:$TEST_NGINX_SERVER_PORT ');
+    $change->(qr/127\.0\.0\.1:8081/, "127.0.0.1:$admin_port");
+    $change->(qr{http://pki\.contoso\.example},
+              'http://127.0.0.1:$TEST_NGINX_SERVER_PORT');
+    s/^http \{/http {\nclient_body_temp_path temp;\nproxy_temp_path temp;\n/m;
+});
+
+my ($code, $said) = $nginx->test;
+is($code, 0, 'nginx -t') or diag($said);
+unlike($said, qr/\[warn\]/, 'without a warning') or diag($said);
+
+$nginx->start;
+my $port = $nginx->port;
+my $url = "http://127.0.0.1:$port";
+ok(wait_until(sub {
+    (http_get('/probe', port => $admin_port))[0] == 200
+}, 30), 'ready') or diag($nginx->said . $nginx->log);
+
+my $ca = "$lib/devices.pem";
+my $cert = scep_enroll(url => "$url/scep", key => new_key('rsa:2048'),
+                       ca => $ca, subject => 'O=Contoso, CN=laptop-1',
+                       password => 'open sesame');
+ok(defined $cert, 'a device enrols');
+
+ocsp_defaults(ca => $ca);
+
+my $crl_url = qr{\Q$url\E(/crl/devices-[0-7][0-9a-f]\.crl)\n};
+my ($point) = openssl('x509', '-in', $cert, '-noout', '-text') =~ /URI:$crl_url/;
+ok($point, 'its certificate names a shard');
+
+my @verify = ('openssl', 'verify', '-crl_check', '-crl_download', '-CAfile',
+              $ca, $cert);
+ok(wait_until(sub { (command(@verify))[0] == 0 }, 30), 'where it is good');
+
+my $serial = serial_of($cert);
+my ($status) = http('POST', "/certificates/api/certificates/$serial/revoke",
+    port => $admin_port, body => '{"reason":"keyCompromise"}',
+    headers => { 'Content-Type' => 'application/json',
+                 'Authorization' => basic_auth('admin:secret') });
+is($status, 200, 'it is revoked');
+my $now = Time::HiRes::time();
+ok(wait_until(sub {
+    my ($code, $out, $err) = command(@verify);
+    return $code != 0 && "$out$err" =~ /certificate revoked/;
+}), 'where it is revoked then');
+ok(Time::HiRes::time() - $now < 2.5, 'at once');
+
+for my $uri ('/crl/devices.crl', '/crl/devices-delta.crl') {
+    my $crl;
+    ok(wait_until(sub {
+        $crl = crl_fetch($uri, $ca, port => $port);
+        return $crl && ($uri =~ /delta/ || grep {
+            $_->{serial} eq serial_octets($cert)
+        } @{ $crl->{entries} });
+    }, 30), $uri);
+    is($crl->{verified}, 1, 'signed');
+}
+
+is((http_get("/crl/devices-$_.crl", port => $port))[0], 404, "no shard $_")
+    for qw( 80 fff zz );
+unlike($nginx->log, qr/\[(?:alert|crit|emerg)\]/, 'no trouble');
+ok($nginx->stop, 'ends well');
+
+
+
+=== TEST 5: every configuration is run by a test
 --- config
 --- perl
 my @untested = grep { !$::tested{$_} } map { s{.*/}{}r } glob 'conf/*.conf';

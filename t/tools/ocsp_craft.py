@@ -9,7 +9,8 @@
 #   {"op": "slashes", "n": 4, ...}     -> [hex, ...], specs whose base64 has
 #                                         "//", with serials never issued
 #   {"op": "response", "ders": [hex]}  -> [object, ...], "ca" verifies
-#   {"op": "crl", "der": hex, "ca": f} -> object
+#   {"op": "crl", "der": hex, "ca": f} -> object; "brief": of entries only
+#                                         serial and reason, but quickly
 #   {"op": "certificate", "pem": f}    -> object
 #
 # Needs Debian's python3-asn1crypto and python3-cryptography.
@@ -21,7 +22,7 @@ import json
 import os
 import sys
 
-from asn1crypto import algos, core, crl, ocsp, pem, x509
+from asn1crypto import algos, core, crl, ocsp, parser, pem, x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -225,6 +226,48 @@ def public_key(cert):
     return serialization.load_der_public_key(cert.public_key.dump())
 
 
+# The elements one after another: tag, content, whole
+
+def elements(octets):
+    out = []
+
+    while octets:
+        _, _, _, head, content, tail = parser.parse(octets)
+        whole = head + content + tail
+        out.append((whole[0], content, whole))
+        octets = octets[len(whole):]
+
+    return out
+
+
+# A DistributionPoint or IssuingDistributionPoint: the octets of each field by
+# its tag, and the URLs of its name
+
+def point(content):
+    fields = elements(content)
+    urls = [c.decode() for tag, name, _ in fields if tag == 0xa0
+            for kind, names, _ in elements(name) if kind == 0xa0
+            for kind, c, _ in elements(names) if kind == 0x86]
+
+    return {'fields': {'%02x' % tag: whole.hex() for tag, _, whole in fields},
+            'urls': urls}
+
+
+# A sequence of them, as CRLDistributionPoints and freshestCRL are
+
+def points(value):
+    return [point(content) for _, content, _ in
+            elements(elements(value)[0][1])]
+
+
+def extension_of(exts, oid):
+    for e in exts:
+        if e['oid'] == oid:
+            return e, bytes.fromhex(e['value'])
+
+    return None, None
+
+
 def verify(cert, algorithm, signature, octets):
     key = public_key(cert)
     md = getattr(hashes, algorithm.hash_algo.upper())()
@@ -281,6 +324,9 @@ def describe(cert, ca=None):
                     for a in cert.authority_information_access_value or []
                     if a['access_method'].native == 'ca_issuers'],
     }
+
+    found, value = extension_of(out['extensions'], '2.5.29.31')
+    out['points'] = points(value) if found else []
 
     if ca is not None:
         out['issuer_is_ca'] = cert.issuer.dump() == ca.subject.dump()
@@ -383,13 +429,55 @@ def crl_entry(entry):
     return out
 
 
-def revocation_list(der, ca):
+# reasonCode, 5 octets of its OID and an OCTET STRING with an ENUMERATED in it
+
+def brief_entry(content):
+    serial = elements(content)[0][1]
+    at = content.find(bytes.fromhex('0603551d1504030a01'))
+
+    return {'serial': serial.hex(),
+            'reason': content[at + 9] if at >= 0 else None}
+
+
+# issuingDistributionPoint, freshestCRL, deltaCRLIndicator: what is there
+
+def scope(exts):
+    out = {'idp': None, 'freshest': None, 'base': None}
+
+    found, value = extension_of(exts, '2.5.29.28')
+    if found:
+        out['idp'] = {**point(elements(value)[0][1]),
+                      'critical': found['critical'], 'value': value.hex()}
+
+    found, value = extension_of(exts, '2.5.29.46')
+    if found:
+        out['freshest'] = {'points': points(value),
+                           'critical': found['critical']}
+
+    found, value = extension_of(exts, '2.5.29.27')
+    if found:
+        out['base'] = core.Integer.load(value, strict=True).native
+        out['base_critical'] = found['critical']
+
+    return out
+
+
+def entries(revoked, brief):
+    if brief:
+        return [brief_entry(c) for _, c, _ in elements(revoked.contents)]
+
+    return [crl_entry(e) for e in revoked]
+
+
+def revocation_list(der, ca, brief):
     value = crl.CertificateList.load(der, strict=True)
     tbs = value['tbs_cert_list']
     revoked = tbs['revoked_certificates']
     present = not isinstance(revoked, core.Void)
+    exts = listed(tbs['crl_extensions'])
 
     return {
+        **scope(exts),
         'version': tbs['version'].native,
         'issuer_is_ca': tbs['issuer'].dump() == ca.subject.dump(),
         'algorithms_equal': tbs['signature'].dump()
@@ -398,8 +486,8 @@ def revocation_list(der, ca):
         'this_update': moment(tbs['this_update'].chosen),
         'next_update': moment(tbs['next_update'].chosen),
         'list': present,
-        'entries': [crl_entry(e) for e in revoked] if present else [],
-        'extensions': listed(tbs['crl_extensions']),
+        'entries': entries(revoked, brief) if present else [],
+        'extensions': exts,
         'number': value.crl_number_value.native,
         'aki': value.authority_key_identifier_value['key_identifier']
                .native.hex(),
@@ -423,7 +511,8 @@ def answer(question):
         return [response(bytes.fromhex(d), ca) for d in question['ders']]
 
     if op == 'crl':
-        return revocation_list(bytes.fromhex(question['der']), ca)
+        return revocation_list(bytes.fromhex(question['der']), ca,
+                               question.get('brief'))
 
     return describe(certificate(question['pem']), ca)
 

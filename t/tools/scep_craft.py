@@ -361,6 +361,17 @@ def make_csr(a, key):
                bits(signature)) + a.trailing_csr
 
 
+def make_about(a):
+    """What GetCert and GetCRL hold: an IssuerAndSerialNumber."""
+    issuer, serial = issuer_and_serial(
+        load_cert(a.about).public_bytes(serialization.Encoding.DER))
+    if a.about_issuer is not None:
+        issuer = make_name(a.about_issuer)
+    if a.about_serial is not None:
+        serial = tlv(0x02, binascii.unhexlify(a.about_serial))
+    return seq(issuer, serial) + a.trailing_csr
+
+
 def make_time(t):
     return tlv(0x17, time.strftime('%y%m%d%H%M%SZ', time.gmtime(t)).encode())
 
@@ -549,6 +560,8 @@ def command_make(a):
     if a.payload:
         with open(a.payload, 'rb') as f:
             content = f.read()
+    elif a.about:
+        content = make_about(a)
     else:
         content = make_csr(a, key)
     if not a.no_envelope:
@@ -570,7 +583,7 @@ def command_make(a):
         f.write(message)
     if 'nonce' in a.omit + a.dup:
         nonce = b''          # there is none that could be echoed
-    state = {'transaction': txn.hex(), 'nonce': nonce.hex(),
+    state = {'type': a.type, 'transaction': txn.hex(), 'nonce': nonce.hex(),
              'cipher': a.cipher, 'digest': a.digest,
              'key': key_pem(signer).decode(),
              'certificate_key': spki(key).hex(), 'signer': cert.hex()}
@@ -770,14 +783,30 @@ class Reply:
         if info.child(0, 0x06).oid() != SIGNED_DATA:
             raise Malformed('no certs-only SignedData')
         signed = parse(info.child(1, 0xa0).value, 0x30).children()
-        certs = [n for s in signed[3:] if s.tag == 0xa0
-                 for n in s.children()]
         self.check(len(signed[2].children()) == 1, 'R5',
                    'certs-only message has content')
         self.check(signed[-1].tag == 0x31 and not signed[-1].value, 'R5',
                    'certs-only message has signers')
-        self.check(len(certs) == 1, 'R5', '%d certificates' % len(certs))
-        self.certificate(certs[0].whole, cert_out)
+        crl = self.state['type'] == '22'
+        self.check([n.tag for n in signed[3:-1]] == [0xa1 if crl else 0xa0],
+                   'O5' if crl else 'R5', 'fields of the certs-only message')
+        found = [n for s in signed[3:-1] for n in s.children()]
+        self.check(len(found) == 1, 'R5', '%d in it' % len(found))
+        if crl:
+            self.crl(found[0].whole, cert_out)
+        else:
+            self.certificate(found[0].whole, cert_out)
+
+    def crl(self, der, crl_out):
+        crl = x509.load_der_x509_crl(der)
+        self.check(crl.is_signature_valid(self.issuer.public_key()), 'O5',
+                   'CRL not signed by the issuer')
+        numbers = crl.extensions.get_extension_for_class(x509.CRLNumber)
+        self.out['number'] = numbers.value.crl_number
+        self.out['crl'] = base64.b64encode(der).decode()
+        if crl_out:
+            with open(crl_out, 'wb') as f:
+                f.write(der)
 
     def certificate(self, der, cert_out):
         cert = x509.load_der_x509_certificate(der)
@@ -878,6 +907,10 @@ def argument_parser():
     m.add_argument('--extension', action='append',
                    help='OID:critical|-:hex')
     m.add_argument('--payload', help='a file instead of the CSR')
+    m.add_argument('--about', help='a certificate: its issuer and serial '
+                   'number instead of the CSR')
+    m.add_argument('--about-issuer', help='another issuer')
+    m.add_argument('--about-serial', help='another serial number, hex')
     m.add_argument('--type', default='19', help='messageType')
     m.add_argument('--type-tag', default='printable', choices=STRINGS)
     m.add_argument('--txn', help='default random')
@@ -931,7 +964,7 @@ def argument_parser():
     o.add_argument('--state', required=True)
     o.add_argument('--cipher', choices=CIPHERS,
                    help='that the answer shall have, if not its own')
-    o.add_argument('--cert-out')
+    o.add_argument('--cert-out', help='file for the certificate, or CRL')
     o.add_argument('reply', help='"-": standard input')
     commands.add_parser('run', help='many of these')
     return parser

@@ -11,8 +11,9 @@ package PKI::Nginx;
 #   $nginx->configure(http => $text, server => $text);
 #   $nginx->reload;                        true when the old workers are gone
 #   $nginx->stop;                          true if it ended well, by itself
+#   $nginx->kill;                          with all workers, at once
 #   http_get('/probe', port => $nginx->port);
-#   $nginx->prefix, ->pid, ->log, ->said
+#   $nginx->prefix, ->pid, ->workers, ->log, ->said
 #
 # It runs in a directory of its own, with two workers.  What is left running
 # at the end of the suite is killed.
@@ -199,6 +200,19 @@ sub stop {
     $self->ended(5);
 
     return;
+}
+
+
+# As if the machine had failed.
+
+sub kill {
+    my ($self) = @_;
+
+    my $pid = $self->{pid} or return;
+
+    CORE::kill('KILL', $pid, $self->workers);
+
+    return $self->ended(5);
 }
 
 

@@ -14,7 +14,7 @@ package PKI::OCSP;
 #   is(scalar @{ $r->{twins} }, 1);                what was not asked for: the
 #                                                  same by another hash
 #   my $r = ocsp_get('/ocsp', $der);               escaped base64
-#   my $crl = crl_fetch('/crl', $ca);
+#   my $crl = crl_fetch('/crl', $ca);              more about CRLs: PKI::CRL
 
 use strict;
 use warnings;
@@ -174,20 +174,22 @@ sub escape {
 }
 
 
+# "brief": of entries no more than serial and reason, but quickly.
+
 sub crl_parse {
-    my ($der, $ca) = @_;
+    my ($der, $ca, $brief) = @_;
 
     return ocsp_craft(op => 'crl', der => unpack('H*', $der),
-                      ca => $ca || $defaults{ca});
+                      ca => $ca || $defaults{ca}, $brief ? (brief => 1) : ());
 }
 
 
-# Undefined unless there is one.
+# Undefined unless there is one.  Options as those of PKI::http().
 
 sub crl_fetch {
-    my ($uri, $ca) = @_;
+    my ($uri, $ca, %option) = @_;
 
-    my ($status, $headers, $der) = PKI::http_get($uri);
+    my ($status, $headers, $der) = PKI::http_get($uri, %option);
     return if $status != 200;
 
     return { %{ crl_parse($der, $ca) }, headers => $headers, der => $der };

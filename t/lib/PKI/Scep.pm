@@ -14,6 +14,7 @@ package PKI::Scep;
 #                                            with the errors found, if any
 #   my @r = scep_send_all('/scep', @messages);                 all at once
 #   is(issued('demo'), 3);                   how many records there are
+#   my $r = scep_crl('/scep', $cert, ...);   a GetCRL about a certificate
 #
 # Options of scep_make() are those of "scep_craft.py make", with "_" for "-";
 # lists are for what may be repeated.  "ca" is the certificate that the message
@@ -37,7 +38,7 @@ use JSON::PP ();
 use PKI ();
 
 our @EXPORT = qw( scep_ready scep_make scep_open scep_send scep_send_all
-                  scep_ask scep_brief scep_raw scep_recipient issued );
+                  scep_ask scep_crl scep_brief scep_raw scep_recipient issued );
 
 my %flags = map { $_ => 1 } qw( ca_true ca_false recipient_ski ber no_envelope
                                 signer_ski mismatch no_cert );
@@ -247,6 +248,15 @@ sub scep_send_all {
         answer_of($messages[$_],
                   PKI::parse_response(PKI::read_all($sockets[$_], 15)))
     } 0 .. $#messages;
+}
+
+
+# A GetCRL about a certificate in a file; "cert" is a file for the CRL.
+
+sub scep_crl {
+    my ($uri, $about, %what) = @_;
+
+    return scep_ask($uri, type => 22, about => $about, %what);
 }
 
 

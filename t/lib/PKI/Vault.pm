@@ -119,7 +119,7 @@ sub issue {
                                                  port => $node->port);
         $status != 503 }, 10);
 
-    return $status == 201 ? PKI::work_file("cert$n.pem", $cert) : $status;
+    return $status == 201 ? PKI::work_file("vault-cert$n.pem", $cert) : $status;
 }
 
 sub ca_of {
@@ -132,7 +132,7 @@ sub ca_of {
                                                 port => $node->port);
         $status == 200 }, 10);
 
-    return PKI::work_file('ca' . ++$n . '.pem', $cert);
+    return PKI::work_file("vault-ca" . ++$n . ".pem", $cert);
 }
 
 sub text_of {
