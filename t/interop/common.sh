@@ -8,6 +8,7 @@
 #     SIGNER     who signs for OCSP, as in the configuration; empty: the default
 #     CA         certificate of the authority, PEM
 #     RA_CERT    that of its RA; empty: it has none
+#     FIRST_CRL  DER, from before anything was revoked
 #     CHALLENGE  the secret
 #     WORK       a directory for this client's files
 #

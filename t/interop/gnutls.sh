@@ -86,6 +86,35 @@ crl_revoked() {
     grep -q -i 'revoked' verify.out
 }
 
+shard() {
+    crl_get "$(crl_of "$EE")"
+    certtool --crl-info --infile "$(crl_of "$EE").pem" > shard.txt
+    certtool --verify --load-ca-certificate="$CA" \
+        --load-crl="$(crl_of "$EE").pem" --infile="$EE"
+}
+
+shard_revoked() {
+    crl_get "$(crl_of "$REVOKED")"
+    refused certtool --verify --load-ca-certificate="$CA" \
+        --load-crl="$(crl_of "$REVOKED").pem" --infile="$REVOKED" \
+        > verify.out 2>&1
+    cat verify.out
+    grep -q -i 'revoked' verify.out
+}
+
+# signature, issuer and extensions, as of all others
+crl_verifies() {
+    local name
+
+    for name in interop interop-00 interop-03 interop-delta; do
+        crl_get $name
+        certtool --verify-crl --load-ca-certificate="$CA" \
+            --infile=$name.pem > crl.out
+        cat crl.out
+        grep -q 'Verification output: Verified' crl.out
+    done
+}
+
 try "ocsptool --ask --nonce" nonce
 try "ocsptool --ask --nonce, twice" twice
 try "ocsptool --ask --no-nonce" without
@@ -96,4 +125,7 @@ try "ocsptool, Redis is away: tryLater" later
 try "ocsptool, request and answer in files" files
 try "certtool --verify with the CRL" crl
 try "certtool --verify, revoked" crl_revoked
+try "certtool --verify with the CRL of its shard" shard
+try "certtool --verify with the CRL of its shard, revoked" shard_revoked
+try "certtool --verify-crl: full, shards, delta" crl_verifies
 finish

@@ -1,7 +1,7 @@
 #!/bin/bash
 #
 # Java: PKIXRevocationChecker by Rev.java, OCSP alone, by GET and POST, with
-# and without a nonce.
+# and without a nonce; CRLs alone, by the CDP and from files.
 
 program=$(cd "$(dirname "$0")" && pwd)/Rev.java
 . "$(dirname "$0")/common.sh"
@@ -9,6 +9,7 @@ program=$(cd "$(dirname "$0")" && pwd)/Rev.java
 get=(-Dcom.sun.security.ocsp.useget=true)
 post=(-Dcom.sun.security.ocsp.useget=false)
 nonce=(-Djdk.security.certpath.ocspNonce=true)
+offline=(-Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=1 -Dhttp.nonProxyHosts=)
 
 # check WHAT ARGUMENT...: what it prints in the end
 check() {
@@ -103,6 +104,43 @@ later_status() {
         "$EE" soft "$LATER_URL/status"
 }
 
+crl_cdp() {
+    options=()
+    check accepted "$EE" crl
+}
+
+crl_cdp_revoked() {
+    options=()
+    check 'rejected: REVOKED KEY_COMPROMISE' "$REVOKED" crl
+}
+
+# From a file; there is no way to the one that the certificate names.
+
+crl_shard() {
+    options=("${offline[@]}")
+    crl_get "$(crl_of "$EE")"
+    check accepted "$EE" crl "$(crl_of "$EE").der"
+    crl_get "$(crl_of "$REVOKED")"
+    check 'rejected: REVOKED KEY_COMPROMISE' "$REVOKED" crl \
+        "$(crl_of "$REVOKED").der"
+}
+
+crl_wrong() {
+    local name=interop-00
+
+    options=("${offline[@]}")
+    [ $name != "$(crl_of "$EE")" ] || name=interop-01
+    crl_get $name
+    check 'rejected: UNDETERMINED_REVOCATION_STATUS' "$EE" crl $name.der
+}
+
+crl_full() {
+    options=("${offline[@]}")
+    crl_get interop
+    check accepted "$EE" crl interop.der
+    check 'rejected: REVOKED KEY_COMPROMISE' "$REVOKED" crl interop.der
+}
+
 try "good, GET" good_get
 try "good, GET, nonce of 16" good_get_nonce
 try "good, POST" good_post
@@ -115,4 +153,9 @@ try "never issued, SOFT_FAIL" never_soft
 try "tryLater is refused" later_hard
 try "tryLater is accepted with SOFT_FAIL" later_soft
 try "tryLater as HTTP 503, with SOFT_FAIL" later_status
+try "CRL of its shard, by its CDP" crl_cdp
+try "CRL of its shard, by its CDP, revoked" crl_cdp_revoked
+try "CRL of its shard, from a file" crl_shard
+try "CRL of another shard is refused" crl_wrong
+try "full CRL beside the shards" crl_full
 finish

@@ -48,3 +48,27 @@ revoke() {
 release() {
     change "$1" release
 }
+
+# of a certificate: the name of its CRL, "interop-02", which is its shard's
+crl_of() {
+    openssl x509 -in "$1" -noout -ext crlDistributionPoints \
+        | sed -n 's,.*URI:http.*/crl/\(interop-[0-9a-f]*\)\.crl$,\1,p'
+}
+
+# crl_get NAME: NAME.der and NAME.pem, in the current directory
+crl_get() {
+    curl -fsS -m 10 -o "$1.der" "$URL/crl/$1.crl" \
+        && openssl crl -inform DER -in "$1.der" -out "$1.pem"
+}
+
+# crl_entry FILE CERTIFICATE: what a CRL in DER says of it, if it does
+crl_entry() {
+    openssl crl -inform DER -in "$1" -noout -text \
+        | sed -n "/serial number: $(serial_of "$2")\$/I,/serial number:/Ip" \
+        | grep .
+}
+
+# crl_shows NAME CERTIFICATE: a CRL that is published now has it
+crl_shows() {
+    curl -fsS -m 10 "$URL/crl/$1.crl" | crl_entry /dev/stdin "$2"
+}

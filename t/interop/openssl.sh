@@ -209,6 +209,134 @@ crl_download() {
     openssl verify -crl_check -crl_download -CAfile "$CA" "$EE"
 }
 
+# The shard of a certificate: its URL is in the certificate, and the CRL says
+# in IssuingDistributionPoint that it is the one of that URL.
+
+shard() {
+    crl_get "$(crl_of "$EE")"
+    openssl verify -x509_strict -crl_check -CAfile "$CA" \
+        -CRLfile "$(crl_of "$EE").pem" "$EE"
+}
+
+shard_revoked() {
+    crl_get "$(crl_of "$REVOKED")"
+    verify_fails 'certificate revoked' "$REVOKED" \
+        -CRLfile "$(crl_of "$REVOKED").pem"
+}
+
+# error 44, not "good"
+shard_wrong() {
+    local name=interop-00
+
+    [ $name != "$(crl_of "$REVOKED")" ] || name=interop-01
+    crl_get $name
+    verify_fails 'error 44 ' "$REVOKED" -CRLfile $name.pem
+}
+
+# whose certificate names no CRL
+shard_none() {
+    crl_get interop-00
+    verify_fails 'error 44 ' "$NEVER" -CRLfile interop-00.pem
+}
+
+# The one that all gateways have is all there is, with or without a shard.
+
+shard_all() {
+    crl_get interop
+    openssl crl -in interop.pem -noout -text > full.txt
+    refused grep -q 'Issuing Distribution Point' full.txt
+    openssl verify -crl_check -CAfile "$CA" -CRLfile interop.pem \
+        "$EE" "$NEVER"
+    verify_fails 'certificate revoked' "$REVOKED" -CRLfile interop.pem
+    verify_fails 'certificate revoked' "$SERVER_REVOKED" -CRLfile interop.pem
+}
+
+# verify_fails TEXT CERTIFICATE OPTION...
+verify_fails() {
+    local text=$1 certificate=$2
+
+    shift 2
+    refused openssl verify -crl_check -CAfile "$CA" "$@" "$certificate" \
+        > verify.out 2>&1
+    cat verify.out
+    grep -q "$text" verify.out
+}
+
+
+# An older full CRL, and the delta that tells what has changed since: one has
+# been revoked, another one released.
+
+use_deltas=(-use_deltas -extended_crl)
+
+delta() {
+    issue "$PWD/delta-revoked" /enroll
+    issue "$PWD/delta-held" /enroll
+
+    revoke delta-held.pem certificateHold
+    wait_for 10 crl_shows interop delta-held.pem
+    crl_get interop
+    mv interop.pem older.pem
+    openssl verify -crl_check -CAfile "$CA" -CRLfile older.pem \
+        delta-revoked.pem
+    verify_fails 'certificate revoked' delta-held.pem -CRLfile older.pem
+
+    revoke delta-revoked.pem keyCompromise
+    release delta-held.pem
+    wait_for 10 delta_shows
+    crl_get interop-delta
+
+    openssl crl -in older.pem -noout -text | grep -A 4 'X509v3 Freshest CRL'
+    openssl crl -in interop-delta.pem -noout -text \
+        | grep -A 1 'X509v3 Delta CRL Indicator: critical'
+}
+
+delta_shows() {
+    crl_shows interop-delta delta-revoked.pem \
+        && crl_shows interop-delta delta-held.pem | grep 'Remove From CRL'
+}
+
+delta_addition() {
+    verify_fails 'certificate revoked' delta-revoked.pem "${use_deltas[@]}" \
+        -CRLfile older.pem -CRLfile interop-delta.pem
+    openssl verify -crl_check -CAfile "$CA" -CRLfile older.pem \
+        delta-revoked.pem
+}
+
+delta_release() {
+    openssl verify -crl_check -CAfile "$CA" "${use_deltas[@]}" \
+        -CRLfile older.pem -CRLfile interop-delta.pem delta-held.pem
+    verify_fails 'certificate revoked' delta-held.pem -CRLfile older.pem
+}
+
+# the very first CRL, to which the delta says all that came after it
+delta_base() {
+    openssl crl -inform DER -in "$FIRST_CRL" -out first.pem
+    openssl verify -crl_check -CAfile "$CA" -CRLfile first.pem "$REVOKED"
+    verify_fails 'certificate revoked' "$REVOKED" "${use_deltas[@]}" \
+        -CRLfile first.pem -CRLfile interop-delta.pem
+}
+
+# what has not changed is still said by the older one
+delta_rest() {
+    openssl verify -crl_check -CAfile "$CA" "${use_deltas[@]}" \
+        -CRLfile older.pem -CRLfile interop-delta.pem "$EE"
+    verify_fails 'certificate revoked' "$REVOKED" "${use_deltas[@]}" \
+        -CRLfile older.pem -CRLfile interop-delta.pem
+}
+
+# the newer full CRL says what both say together, with the same delta, too
+delta_newer() {
+    wait_for 10 refused crl_shows interop delta-held.pem
+    crl_get interop
+
+    openssl verify -crl_check -CAfile "$CA" "${use_deltas[@]}" \
+        -CRLfile interop.pem -CRLfile interop-delta.pem delta-held.pem
+    openssl verify -crl_check -CAfile "$CA" -CRLfile interop.pem \
+        delta-held.pem
+    verify_fails 'certificate revoked' delta-revoked.pem "${use_deltas[@]}" \
+        -CRLfile interop.pem -CRLfile interop-delta.pem
+}
+
 try "OCSP, POST, nonce of 16" nonce
 try "OCSP, -no_nonce" ask good -cert "$EE" -no_nonce
 try "OCSP, warns if the nonce is not echoed" nonce_off
@@ -231,4 +359,15 @@ try "GET says what POST says" get_is_post
 try "verify with the CRL" crl
 try "verify with the CRL, revoked" crl_revoked
 try "verify, CRL by its CDP" crl_download
+try "verify with the CRL of its shard" shard
+try "verify with the CRL of its shard, revoked" shard_revoked
+try "verify with the CRL of another shard: error 44" shard_wrong
+try "verify with a shard's, certificate has no CDP: error 44" shard_none
+try "verify with the full CRL beside the shards" shard_all
+try "older CRL, delta CRL" delta
+try "-use_deltas, an addition" delta_addition
+try "-use_deltas, a hold released" delta_release
+try "-use_deltas, what has not changed" delta_rest
+try "-use_deltas, newer CRL" delta_newer
+try "-use_deltas, the first CRL of all" delta_base
 finish

@@ -18,8 +18,8 @@ cd "$(dirname "$0")/../.."
 clients=("$@")
 
 [ $# -gt 0 ] || clients=(curl openssl gnutls nss strongswan strongswan-ocsp
-                         java nginx-tls apache freeradius certmonger
-                         scepclient)
+                         strongswan-crl java nginx-tls apache freeradius
+                         certmonger scepclient)
 
 setup
 

@@ -54,6 +54,8 @@ configure() {
     }
 
     crl_refresh 1s;
+    crl_shards  4;
+    crl_delta   10s;
     ocsp_signer ${SIGNER:-auto};
     ocsp_responder_id ${RESPONDER_ID:-key};
     $pool
@@ -113,6 +115,11 @@ configure() {
         }
 
         location = /crl/interop.crl { crl interop; }
+        location = /crl/interop-delta.crl { crl interop delta; }
+        location ~ ^/crl/interop-(?<shard>[0-9a-f]+)\.crl$ {
+            crl interop shard=\$shard;
+        }
+
         location = /ca/interop.cer { pki_certificate interop; }
         location = /probe { pki_probe; }
     }
@@ -181,16 +188,15 @@ authorityInfoAccess=OCSP;URI:$base/ocsp
 END
 }
 
-crl_shows() {
-    curl -fsS "$base/crl/interop.crl" | openssl crl -inform DER -noout -text \
-        | tr A-F a-f | grep -q "$1"
-}
 
 certificates() {
     local san=subjectAltName=DNS:localhost,IP:127.0.0.1 name
 
     curl -fsS "$base/ca/interop.cer" \
         | openssl x509 -inform DER -out "$dir/interop.pem"
+
+    wait_for 10 curl -fsS -o "$dir/first.crl" "$base/crl/interop.crl" \
+        || die "there is no CRL"
 
     issue "$dir/good" /enroll || die "cannot enrol by POST $base/enroll"
     issue "$dir/revoked" /enroll
@@ -200,7 +206,9 @@ certificates() {
 
     for name in revoked server-revoked; do
         revoke "$dir/$name.pem" keyCompromise || die "cannot revoke"
-        wait_for 10 crl_shows "$(serial_of "$dir/$name.pem")" \
+        wait_for 10 crl_shows interop "$dir/$name.pem" \
+            && wait_for 10 crl_shows "$(crl_of "$dir/$name.pem")" \
+                                     "$dir/$name.pem" \
             || die "no CRL shows the revocation"
     done
 }
@@ -241,6 +249,7 @@ setup() {
     export PKI_NGINX=$NGINX URL CHALLENGE TLS_URL=https://127.0.0.1:$tls_port \
            LATER_URL=http://127.0.0.1:$later_port \
            OCSP_LOG=$dir/logs/ocsp.log CA=$dir/interop.pem RA_CERT \
+           FIRST_CRL=$dir/first.crl \
            EE=$dir/good.pem EE_KEY=$dir/good.key \
            REVOKED=$dir/revoked.pem REVOKED_KEY=$dir/revoked.key \
            NEVER=$dir/never.pem NEVER_KEY=$dir/never.key \
