@@ -11,6 +11,7 @@
 # FUZZ_TIME=60           seconds for each fuzz target
 # COUNT=10000            enrolments of "make load"
 # REVOCATIONS=1000       revocations of "make load"
+# REVOKED=1000000        entries of its CRLs, 0: leave that out
 
 BUILD     ?= build
 NGINX     ?=
@@ -20,6 +21,7 @@ T         ?= $(wildcard t/*.t)
 FUZZ_TIME ?= 60
 COUNT     ?= 10000
 REVOCATIONS ?= 1000
+REVOKED   ?= 1000000
 DESTDIR   ?=
 
 PKI_NGINX := $(NGINX)
@@ -67,6 +69,7 @@ load:
 	@t/tools/build.sh
 	@COUNT=$(COUNT) t/tools/load-test.sh
 	@COUNT=$(REVOCATIONS) t/load/ocsp.sh
+	@[ $(REVOKED) = 0 ] || COUNT=$(REVOKED) t/load/crl.sh
 
 interop:
 	@t/tools/deps.sh interop

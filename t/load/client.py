@@ -24,6 +24,7 @@ class Connection:
         self.port = port
         self.uri = uri
         self.worker = None
+        self.etag = None
         try:
             self.socket = socket.create_connection(('127.0.0.1', port),
                                                    timeout)
@@ -49,9 +50,21 @@ class Connection:
         lines = head.decode('latin-1').split('\r\n')
         headers = dict(line.lower().split(': ', 1) for line in lines[1:])
         self.worker = int(headers.get('x-pid', 0))
-        while len(body) < int(headers['content-length']):
+        self.etag = headers.get('etag')
+        body = bytearray(body)
+        while len(body) < int(headers.get('content-length', 0)):
             body += self._more()
-        return int(lines[0].split()[1]), body
+        return int(lines[0].split()[1]), bytes(body)
+
+    def get(self, uri, etag=None):
+        """The HTTP status and the body; 304 if it still has this ETag."""
+        condition = f'If-None-Match: {etag}\r\n' if etag else ''
+        try:
+            self.socket.sendall(f'GET {uri} HTTP/1.1\r\nHost: localhost\r\n'
+                                f'{condition}\r\n'.encode())
+        except OSError as e:
+            raise Gone(str(e)) from e
+        return self.receive()
 
     def ask(self, body, content_type=OCSP, uri=None):
         self.send(body, content_type, uri)
