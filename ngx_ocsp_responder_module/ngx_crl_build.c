@@ -57,7 +57,6 @@ typedef struct {
 
 
 static ngx_int_t ngx_crl_build_create(ngx_crl_build_t *build);
-static size_t ngx_crl_build_size(ngx_crl_build_t *build);
 static void ngx_crl_build_wait(ngx_crl_build_job_t *job,
     ngx_event_handler_pt handler);
 static void ngx_crl_build_copy_handler(ngx_event_t *ev);
@@ -162,7 +161,8 @@ ngx_crl_build_create(ngx_crl_build_t *build)
     job->room = NGX_CRL_BUILD_ROOM + a->issuer.len + a->aki.len
                 + build->shard_url.len + build->delta_url.len;
 
-    size = ngx_crl_build_size(build) + NGX_CRL_ENTRY_MAX + 2 * job->room;
+    size = ngx_crl_set_size(build->set, build->list) + NGX_CRL_ENTRY_MAX
+           + 2 * job->room;
 
     /* nobody would read it */
 
@@ -181,31 +181,6 @@ ngx_crl_build_create(ngx_crl_build_t *build)
     job->last = job->buffer + size;
 
     return NGX_OK;
-}
-
-
-/* octets of all entries that may come to be in it */
-
-static size_t
-ngx_crl_build_size(ngx_crl_build_t *build)
-{
-    size_t            size;
-    ngx_uint_t        i;
-    ngx_crl_state_t  *state;
-
-    size = 0;
-
-    for (i = 0; i < NGX_PKI_CRL_LISTS; i++) {
-        state = build->set->crl[i];
-
-        if (state != NULL && state->entries != NULL
-            && (build->list < NGX_PKI_CRL_SHARD || build->list == i))
-        {
-            size += ngx_crl_list_size(state->entries);
-        }
-    }
-
-    return size;
 }
 
 

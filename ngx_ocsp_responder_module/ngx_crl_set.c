@@ -591,3 +591,26 @@ ngx_crl_set_limit(ngx_crl_filter_t *filter, ngx_crl_state_t *state)
     filter->expired = ngx_min(filter->expired, meta->this_update);
     filter->listed = ngx_min(filter->listed, meta->seq);
 }
+
+
+size_t
+ngx_crl_set_size(ngx_crl_set_t *set, ngx_uint_t list)
+{
+    size_t            size;
+    ngx_uint_t        i;
+    ngx_crl_state_t  *state;
+
+    size = 0;
+
+    for (i = 0; i < NGX_PKI_CRL_LISTS; i++) {
+        state = set->crl[i];
+
+        if (state != NULL && state->entries != NULL
+            && (list < NGX_PKI_CRL_SHARD || list == i))
+        {
+            size += ngx_crl_list_size(state->entries);
+        }
+    }
+
+    return size;
+}

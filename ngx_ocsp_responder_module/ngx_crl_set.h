@@ -107,6 +107,12 @@ void ngx_crl_set_filter(ngx_crl_set_t *set, ngx_uint_t list,
     ngx_crl_filter_t *filter);
 
 /*
+ * Octets of all entries that a CRL may come to have: a full list and its delta
+ * have those of all lists.
+ */
+size_t ngx_crl_set_size(ngx_crl_set_t *set, ngx_uint_t list);
+
+/*
  * Takes what the filters leave out, and what was released before the base of
  * deltas, out of memory and of Redis, in the background, a little at a time.
  * "token" of the lock is not needed: what has changed since stays.
