@@ -489,7 +489,7 @@ my $enrol_there = sub {
     my $csr = new_csr(key => $key, subject => '/CN=there' . ++$n);
     my ($status, undef, $pem) = http_post('/late/enroll', slurp($csr),
                                           port => $node->port);
-    return $status == 201 ? work_file('there.pem', $pem) : undef;
+    return $status == 201 ? work_file("there$n.pem", $pem) : undef;
 };
 
 is((http_get('/crl/late.crl', port => $node->port))[0], 404,
