@@ -87,6 +87,7 @@ struct ngx_crl_set_job_s {
     unsigned                   released:1;   /* is what the scan reads */
     unsigned                   again:1;      /* something is there, marked */
     unsigned                   missed:1;     /* by the walk */
+    unsigned                   failed:1;     /* what was told to Redis last */
     unsigned                   prune:1;      /* is asked for */
     unsigned                   broken:1;     /* to be read again */
     unsigned                   quitting:1;   /* as soon as Redis is told */

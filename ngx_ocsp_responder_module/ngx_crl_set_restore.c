@@ -29,6 +29,7 @@ ngx_crl_set_restore(ngx_crl_set_job_t *job)
     job->restored = 0;
     job->gone = 0;
     job->missed = 0;
+    job->failed = 0;
 
     ngx_crl_set_walk_begin(job);
     ngx_crl_set_restore_walk(job);
@@ -91,6 +92,9 @@ ngx_crl_set_restore_send(ngx_crl_set_job_t *job)
         store->status.revoked_at = entry->revoked_at;
         store->status.not_after = entry->not_after;
         store->status.version = entry->seq;
+
+        /* what fails may do so for ever: other nodes do not wait for it */
+        store->restoring = !job->failed;
 
         ngx_pki_store_restore(store);
     }
@@ -228,6 +232,8 @@ ngx_crl_set_restore_answered(ngx_pki_store_job_t *store)
 
     job = task->job;
     failed = task->failed;
+
+    job->failed = failed;
 
     if (!failed && job->quitting) {
         ngx_crl_set_progress(job);

@@ -139,6 +139,16 @@ ngx_crl_turn_meta_handler(ngx_pki_store_job_t *store)
 
     turn->asked++;
 
+    /* another node tells Redis what that has lost: the log brings it here */
+
+    if (store->restoring) {
+        ngx_crl_trouble_result(builder, turn->due.list, NGX_AGAIN,
+                               "what redis has lost is being restored by "
+                               "another node");
+        ngx_crl_turn_end(turn, NGX_AGAIN);
+        return;
+    }
+
     if (ngx_crl_turn_list(turn, turn->asked) != NGX_PKI_CRL_LISTS) {
         ngx_crl_turn_ask(turn);
         return;

@@ -7,8 +7,6 @@
 #include "ngx_http_ocsp_headers.h"
 
 
-#define NGX_HTTP_OCSP_ETAG_OCTETS  16
-
 #define NGX_HTTP_OCSP_DATE_LEN     (sizeof("Mon, 28 Sep 1970 06:00:00 GMT") - 1)
 #define NGX_HTTP_OCSP_MAX_AGE      "max-age="
 #define NGX_HTTP_OCSP_PUBLIC       ", public, no-transform, must-revalidate"
@@ -129,37 +127,6 @@ ngx_http_ocsp_headers_not_allowed(ngx_http_request_t *r, ngx_str_t *allow)
     }
 
     return NGX_HTTP_NOT_ALLOWED;
-}
-
-
-ngx_int_t
-ngx_http_ocsp_headers_etag(ngx_pool_t *pool, ngx_str_t *prefix,
-    ngx_str_t *body, ngx_str_t *etag)
-{
-    u_char  *p, digest[EVP_MAX_MD_SIZE];
-
-    if (EVP_Digest(body->data, body->len, digest, NULL, EVP_sha256(), NULL)
-        != 1)
-    {
-        ERR_clear_error();
-        return NGX_ERROR;
-    }
-
-    p = ngx_pnalloc(pool, 2 + prefix->len + 2 * NGX_HTTP_OCSP_ETAG_OCTETS);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    etag->data = p;
-
-    *p++ = '"';
-    p = ngx_cpymem(p, prefix->data, prefix->len);
-    p = ngx_hex_dump(p, digest, NGX_HTTP_OCSP_ETAG_OCTETS);
-    *p++ = '"';
-
-    etag->len = p - etag->data;
-
-    return NGX_OK;
 }
 
 

@@ -31,10 +31,5 @@ void ngx_http_ocsp_headers_identity(ngx_http_request_t *r);
 ngx_int_t ngx_http_ocsp_headers_not_allowed(ngx_http_request_t *r,
     ngx_str_t *allow);
 
-/* A quoted strong ETag from SHA-256 of "body" behind a prefix (perhaps empty);
- * in "pool". */
-ngx_int_t ngx_http_ocsp_headers_etag(ngx_pool_t *pool, ngx_str_t *prefix,
-    ngx_str_t *body, ngx_str_t *etag);
-
 
 #endif /* _NGX_HTTP_OCSP_HEADERS_H_INCLUDED_ */

@@ -43,7 +43,7 @@ ngx_int_t
 ngx_http_pki_certificate_handler(ngx_http_request_t *r)
 {
     ngx_int_t                  rc;
-    ngx_str_t                  text, none, etag, *type;
+    ngx_str_t                  text, etag, *type;
     ngx_http_pki_ctx_t        *ctx;
     ngx_pki_authority_t       *a;
     ngx_http_ocsp_loc_conf_t  *olcf;
@@ -68,11 +68,10 @@ ngx_http_pki_certificate_handler(ngx_http_request_t *r)
     }
 
     ctx = ngx_http_pki_get_ctx(r);
-    ngx_str_null(&none);
 
     if (ctx == NULL
         || ngx_http_pki_certificate_body(r, olcf, &text) != NGX_OK
-        || ngx_http_ocsp_headers_etag(r->pool, &none, &text, &etag) != NGX_OK
+        || ngx_http_pki_etag(r->pool, &text, &etag) != NGX_OK
         || ngx_http_ocsp_headers_cache(r, NGX_HTTP_PKI_CERTIFICATE_MAX_AGE,
                                        ngx_time()
                                        + NGX_HTTP_PKI_CERTIFICATE_MAX_AGE,

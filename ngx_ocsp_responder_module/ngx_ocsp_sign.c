@@ -295,6 +295,7 @@ ngx_ocsp_sign_job(ngx_ocsp_answer_t *answer)
     answer->sign.key = answer->responder->key;
     answer->sign.md = answer->responder->md;
     answer->sign.pss = answer->responder->pss;
+    answer->sign.at_once = ngx_pki_key_is_at_once(answer->responder->key);
     answer->sign.input = digest;
     answer->sign.handler = ngx_ocsp_sign_handler;
     answer->sign.data = answer;

@@ -2,41 +2,18 @@
 /*
  * Copyright (C) the ngx_pki authors
  *
- * Who may call what: users, roles, routes.
+ * Who may call what: users and roles.
  */
 
 
 #include "ngx_http_scep_module.h"
 #include "ngx_http_certificate_master_api.h"
-#include "ngx_http_certificate_master_query.h"
-
-
-#define NGX_HTTP_CERTIFICATE_MASTER_READER   0x01
-#define NGX_HTTP_CERTIFICATE_MASTER_ISSUE    0x02
-#define NGX_HTTP_CERTIFICATE_MASTER_REVOKE   0x04
-#define NGX_HTTP_CERTIFICATE_MASTER_APPROVE  0x08
-#define NGX_HTTP_CERTIFICATE_MASTER_ADMIN    0xff
-
-#define NGX_HTTP_CERTIFICATE_MASTER_READ     (NGX_HTTP_GET|NGX_HTTP_HEAD)
-#define NGX_HTTP_CERTIFICATE_MASTER_PATH     "api/certificates"
 
 
 typedef struct {
     ngx_str_t                       name;
     ngx_uint_t                      mask;
 } ngx_http_certificate_master_role_t;
-
-
-/* "suffix" is what comes after the serial number or the collection */
-
-typedef struct {
-    ngx_str_t                       suffix;
-    ngx_uint_t                      item;
-    ngx_uint_t                      methods;
-    ngx_uint_t                      role;
-    size_t                          max;
-    ngx_http_certificate_master_pt  handler;
-} ngx_http_certificate_master_route_t;
 
 
 static void ngx_http_certificate_master_body_handler(ngx_http_request_t *r,
@@ -50,22 +27,10 @@ static ngx_int_t ngx_http_certificate_master_identify(ngx_http_request_t *r,
     ngx_http_certificate_master_call_t *call);
 static ngx_uint_t ngx_http_certificate_master_parse_roles(ngx_str_t *text);
 static ngx_uint_t ngx_http_certificate_master_parse_role(ngx_str_t *name);
-static ngx_int_t ngx_http_certificate_master_route(ngx_http_request_t *r,
-    ngx_http_certificate_master_call_t *call,
-    ngx_http_certificate_master_route_t **route);
-static ngx_int_t ngx_http_certificate_master_path(ngx_http_request_t *r,
-    ngx_http_certificate_master_conf_t *conf, ngx_str_t *serial,
-    ngx_str_t *suffix);
-static ngx_http_certificate_master_route_t *
-    ngx_http_certificate_master_find_route(ngx_str_t *suffix, ngx_uint_t item,
-    ngx_uint_t method, ngx_uint_t *methods);
 static ngx_int_t ngx_http_certificate_master_permit(ngx_http_request_t *r,
     ngx_http_certificate_master_call_t *call,
     ngx_http_certificate_master_route_t *route);
 static ngx_uint_t ngx_http_certificate_master_is_json(ngx_http_request_t *r);
-static ngx_int_t ngx_http_certificate_master_refuse(
-    ngx_http_certificate_master_call_t *call, ngx_uint_t status,
-    const char *code, const char *message);
 
 
 static ngx_http_certificate_master_role_t
@@ -77,53 +42,6 @@ static ngx_http_certificate_master_role_t
     { ngx_string("approve"), NGX_HTTP_CERTIFICATE_MASTER_APPROVE },
     { ngx_string("admin"), NGX_HTTP_CERTIFICATE_MASTER_ADMIN },
     { ngx_null_string, 0 }
-};
-
-
-static ngx_http_certificate_master_route_t
-    ngx_http_certificate_master_routes[] =
-{
-    { ngx_string(""), 0, NGX_HTTP_CERTIFICATE_MASTER_READ,
-      NGX_HTTP_CERTIFICATE_MASTER_READER,
-      NGX_HTTP_CERTIFICATE_MASTER_BODY,
-      ngx_http_certificate_master_list },
-
-    { ngx_string(""), 0, NGX_HTTP_POST,
-      NGX_HTTP_CERTIFICATE_MASTER_ISSUE,
-      NGX_HTTP_CERTIFICATE_MASTER_REQUEST,
-      ngx_http_certificate_master_issue },
-
-    { ngx_string(""), 1, NGX_HTTP_CERTIFICATE_MASTER_READ,
-      NGX_HTTP_CERTIFICATE_MASTER_READER,
-      NGX_HTTP_CERTIFICATE_MASTER_BODY,
-      ngx_http_certificate_master_get },
-
-    { ngx_string(".pem"), 1, NGX_HTTP_CERTIFICATE_MASTER_READ,
-      NGX_HTTP_CERTIFICATE_MASTER_READER,
-      NGX_HTTP_CERTIFICATE_MASTER_BODY,
-      ngx_http_certificate_master_get_pem },
-
-    { ngx_string(".der"), 1, NGX_HTTP_CERTIFICATE_MASTER_READ,
-      NGX_HTTP_CERTIFICATE_MASTER_READER,
-      NGX_HTTP_CERTIFICATE_MASTER_BODY,
-      ngx_http_certificate_master_get_der },
-
-    { ngx_string("/chain"), 1, NGX_HTTP_CERTIFICATE_MASTER_READ,
-      NGX_HTTP_CERTIFICATE_MASTER_READER,
-      NGX_HTTP_CERTIFICATE_MASTER_BODY,
-      ngx_http_certificate_master_get_chain },
-
-    { ngx_string("/revoke"), 1, NGX_HTTP_POST,
-      NGX_HTTP_CERTIFICATE_MASTER_REVOKE,
-      NGX_HTTP_CERTIFICATE_MASTER_BODY,
-      ngx_http_certificate_master_revoke },
-
-    { ngx_string("/release"), 1, NGX_HTTP_POST,
-      NGX_HTTP_CERTIFICATE_MASTER_REVOKE,
-      NGX_HTTP_CERTIFICATE_MASTER_BODY,
-      ngx_http_certificate_master_release },
-
-    { ngx_null_string, 0, 0, 0, 0, NULL }
 };
 
 
@@ -365,159 +283,6 @@ ngx_http_certificate_master_parse_role(ngx_str_t *name)
 }
 
 
-static ngx_int_t
-ngx_http_certificate_master_route(ngx_http_request_t *r,
-    ngx_http_certificate_master_call_t *call,
-    ngx_http_certificate_master_route_t **route)
-{
-    ngx_int_t   rc;
-    ngx_str_t   serial, suffix;
-    ngx_uint_t  methods;
-
-    methods = 0;
-    *route = NULL;
-
-    if (ngx_http_certificate_master_path(r, call->conf, &serial, &suffix)
-        == NGX_OK)
-    {
-        *route = ngx_http_certificate_master_find_route(&suffix,
-                                                        serial.len != 0,
-                                                        r->method, &methods);
-    }
-
-    if (methods == 0) {
-        return ngx_http_certificate_master_refuse(call, NGX_HTTP_NOT_FOUND,
-                                                  "not_found",
-                                                  "there is no such page");
-    }
-
-    if (*route == NULL) {
-        call->allow = (methods == NGX_HTTP_POST) ? "POST"
-                      : (methods & NGX_HTTP_POST) ? "GET, HEAD, POST"
-                      : "GET, HEAD";
-
-        return ngx_http_certificate_master_refuse(call, NGX_HTTP_NOT_ALLOWED,
-                                                  "method_not_allowed",
-                                                  "method is not allowed");
-    }
-
-    if (serial.len == 0) {
-        return NGX_OK;
-    }
-
-    rc = ngx_http_certificate_master_serial(r->pool, &serial, &call->serial);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_http_certificate_master_refuse(call, NGX_HTTP_BAD_REQUEST,
-                                                  "bad_request",
-                                                  "malformed serial number");
-    }
-
-    return rc;
-}
-
-
-/* takes the URI apart: NGX_DECLINED if it leads nowhere */
-
-static ngx_int_t
-ngx_http_certificate_master_path(ngx_http_request_t *r,
-    ngx_http_certificate_master_conf_t *conf, ngx_str_t *serial,
-    ngx_str_t *suffix)
-{
-    size_t   len;
-    u_char  *p, *last;
-
-    ngx_str_null(serial);
-
-    len = conf->prefix.len;
-
-    if (r->uri.len < len
-        || ngx_strncmp(r->uri.data, conf->prefix.data, len) != 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    p = r->uri.data + len;
-    last = r->uri.data + r->uri.len;
-
-    if (len == 0 || conf->prefix.data[len - 1] != '/') {
-
-        if (p == last || *p != '/') {
-            return NGX_DECLINED;
-        }
-
-        p++;
-    }
-
-    len = sizeof(NGX_HTTP_CERTIFICATE_MASTER_PATH) - 1;
-
-    if ((size_t) (last - p) < len
-        || ngx_strncmp(p, NGX_HTTP_CERTIFICATE_MASTER_PATH, len) != 0)
-    {
-        return NGX_DECLINED;
-    }
-
-    p += len;
-
-    if (p < last) {
-
-        if (*p != '/') {
-            return NGX_DECLINED;
-        }
-
-        serial->data = ++p;
-
-        while (p < last && *p != '/' && *p != '.') {
-            p++;
-        }
-
-        serial->len = p - serial->data;
-
-        if (serial->len == 0) {
-            return NGX_DECLINED;
-        }
-    }
-
-    suffix->data = p;
-    suffix->len = last - p;
-
-    return NGX_OK;
-}
-
-
-/* NULL: this method is not; "methods" are what is, if anything */
-
-static ngx_http_certificate_master_route_t *
-ngx_http_certificate_master_find_route(ngx_str_t *suffix, ngx_uint_t item,
-    ngx_uint_t method, ngx_uint_t *methods)
-{
-    ngx_http_certificate_master_route_t  *route, *found;
-
-    found = NULL;
-
-    for (route = ngx_http_certificate_master_routes;
-         route->handler != NULL;
-         route++)
-    {
-        if (route->item != item
-            || route->suffix.len != suffix->len
-            || ngx_strncmp(route->suffix.data, suffix->data, suffix->len)
-               != 0)
-        {
-            continue;
-        }
-
-        *methods |= route->methods;
-
-        if (route->methods & method) {
-            found = route;
-        }
-    }
-
-    return found;
-}
-
-
 /*
  * Pages of other sites can send neither application/json (without asking
  * first, which nobody answers) nor hide that they are other sites.
@@ -579,7 +344,7 @@ ngx_http_certificate_master_is_json(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_certificate_master_refuse(ngx_http_certificate_master_call_t *call,
     ngx_uint_t status, const char *code, const char *message)
 {

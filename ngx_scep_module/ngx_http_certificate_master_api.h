@@ -22,6 +22,13 @@
 #define NGX_HTTP_CERTIFICATE_MASTER_REQUEST  131072
 
 
+#define NGX_HTTP_CERTIFICATE_MASTER_READER   0x01
+#define NGX_HTTP_CERTIFICATE_MASTER_ISSUE    0x02
+#define NGX_HTTP_CERTIFICATE_MASTER_REVOKE   0x04
+#define NGX_HTTP_CERTIFICATE_MASTER_APPROVE  0x08
+#define NGX_HTTP_CERTIFICATE_MASTER_ADMIN    0xff
+
+
 typedef struct ngx_http_certificate_master_call_s
     ngx_http_certificate_master_call_t;
 
@@ -36,6 +43,7 @@ struct ngx_http_certificate_master_call_s {
     ngx_str_t                  user;
     ngx_uint_t                 roles;
     ngx_str_t                  serial;       /* lower case; empty: of none */
+    ngx_str_t                  id;           /* of a request that waits */
     ngx_str_t                  body;
 
     /* of a call that is refused */
@@ -46,8 +54,43 @@ struct ngx_http_certificate_master_call_s {
 };
 
 
+/* what a path leads to */
+
+typedef enum {
+    NGX_HTTP_CERTIFICATE_MASTER_CERTIFICATES = 0,
+    NGX_HTTP_CERTIFICATE_MASTER_CERTIFICATE,
+    NGX_HTTP_CERTIFICATE_MASTER_PENDING,
+    NGX_HTTP_CERTIFICATE_MASTER_PENDING_ONE
+} ngx_http_certificate_master_what_e;
+
+
+/* "suffix" is what comes after the serial number, the id or the collection */
+
+typedef struct {
+    ngx_str_t                           suffix;
+    ngx_http_certificate_master_what_e  what;
+    ngx_uint_t                          methods;
+    ngx_uint_t                          role;
+    size_t                              max;
+    ngx_http_certificate_master_pt      handler;
+} ngx_http_certificate_master_route_t;
+
+
 /* The content handler of the location. */
 ngx_int_t ngx_http_certificate_master_handler(ngx_http_request_t *r);
+
+/*
+ * Finds the route of a request, and the serial number or id that it is about:
+ * NGX_OK, NGX_DECLINED and the reason in "call", NGX_ERROR.
+ */
+ngx_int_t ngx_http_certificate_master_route(ngx_http_request_t *r,
+    ngx_http_certificate_master_call_t *call,
+    ngx_http_certificate_master_route_t **route);
+
+/* Notes why a call is refused; NGX_DECLINED. */
+ngx_int_t ngx_http_certificate_master_refuse(
+    ngx_http_certificate_master_call_t *call, ngx_uint_t status,
+    const char *code, const char *message);
 
 /*
  * The calls: each is the last statement of a body handler, and answers
@@ -69,6 +112,14 @@ void ngx_http_certificate_master_revoke(ngx_http_request_t *r,
     ngx_http_certificate_master_call_t *call);
 void ngx_http_certificate_master_release(ngx_http_request_t *r,
     ngx_http_certificate_master_call_t *call);
+void ngx_http_certificate_master_pending(ngx_http_request_t *r,
+    ngx_http_certificate_master_call_t *call);
+void ngx_http_certificate_master_pending_get(ngx_http_request_t *r,
+    ngx_http_certificate_master_call_t *call);
+void ngx_http_certificate_master_approve(ngx_http_request_t *r,
+    ngx_http_certificate_master_call_t *call);
+void ngx_http_certificate_master_reject(ngx_http_request_t *r,
+    ngx_http_certificate_master_call_t *call);
 
 /*
  * Parses the body of a call: an object whose members are strings with "names"
@@ -78,9 +129,12 @@ void ngx_http_certificate_master_release(ngx_http_request_t *r,
 json_t *ngx_http_certificate_master_parse(ngx_http_request_t *r,
     ngx_str_t *body, const char **names);
 
-/* A certificate as the API shows it; a new reference, NULL: out of memory. */
+/* A certificate as the API shows it, and a request that waits or waited; a new
+ * reference, NULL: out of memory. */
 json_t *ngx_http_certificate_master_item(ngx_pki_authority_t *authority,
     ngx_pki_record_t *record);
+json_t *ngx_http_certificate_master_pending_item(
+    ngx_pki_authority_t *authority, ngx_pki_pending_t *pending);
 
 
 #endif /* _NGX_HTTP_CERTIFICATE_MASTER_API_H_INCLUDED_ */

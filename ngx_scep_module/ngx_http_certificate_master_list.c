@@ -2,10 +2,10 @@
 /*
  * Copyright (C) the ngx_pki authors
  *
- * The call that lists certificates: authority after authority, the newest
- * first.  Filters are applied while pages of records go by; a request looks at
- * a bounded number of them and may answer with fewer than asked for, or none,
- * and a cursor.
+ * The calls that list certificates, and requests that wait for a decision:
+ * authority after authority, the newest first.  Filters are applied while pages
+ * of records go by; a request looks at a bounded number of them and may answer
+ * with fewer than asked for, or none, and a cursor.
  */
 
 
@@ -31,9 +31,12 @@ typedef struct {
     json_t                    *items;
     ngx_uint_t                 scanned;
     ngx_msec_t                 elapsed;
+    unsigned                   pending:1;    /* requests, not certificates */
 } ngx_http_certificate_master_list_t;
 
 
+static void ngx_http_certificate_master_list_create(ngx_http_request_t *r,
+    ngx_http_certificate_master_call_t *call, ngx_uint_t pending);
 static ngx_int_t ngx_http_certificate_master_list_start(
     ngx_http_certificate_master_list_t *list, ngx_str_t *args);
 static ngx_int_t ngx_http_certificate_master_list_range(
@@ -49,6 +52,8 @@ static ngx_int_t ngx_http_certificate_master_list_page(
 static ngx_int_t ngx_http_certificate_master_list_records(
     ngx_http_certificate_master_list_t *list, ngx_pki_store_job_t *store,
     ngx_pki_record_t **stop);
+static ngx_int_t ngx_http_certificate_master_list_requests(
+    ngx_http_certificate_master_list_t *list, ngx_pki_store_job_t *store);
 static ngx_int_t ngx_http_certificate_master_list_position(
     ngx_http_certificate_master_list_t *list, ngx_pki_record_t *record);
 static void ngx_http_certificate_master_list_finish(
@@ -65,6 +70,22 @@ static void ngx_http_certificate_master_list_expire(ngx_pki_op_t *op);
 void
 ngx_http_certificate_master_list(ngx_http_request_t *r,
     ngx_http_certificate_master_call_t *call)
+{
+    ngx_http_certificate_master_list_create(r, call, 0);
+}
+
+
+void
+ngx_http_certificate_master_pending(ngx_http_request_t *r,
+    ngx_http_certificate_master_call_t *call)
+{
+    ngx_http_certificate_master_list_create(r, call, 1);
+}
+
+
+static void
+ngx_http_certificate_master_list_create(ngx_http_request_t *r,
+    ngx_http_certificate_master_call_t *call, ngx_uint_t pending)
 {
     ngx_int_t                            rc;
     ngx_pki_op_t                        *op;
@@ -87,9 +108,11 @@ ngx_http_certificate_master_list(ngx_http_request_t *r,
 
     list->op = op;
     list->authorities = call->conf->authorities;
+    list->pending = pending;
     op->data = list;
 
-    ngx_pki_op_action(op, "listing certificates");
+    ngx_pki_op_action(op, pending ? "listing requests"
+                                  : "listing certificates");
 
     rc = ngx_http_certificate_master_list_start(list, &r->args);
 
@@ -121,6 +144,13 @@ ngx_http_certificate_master_list_start(
 
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    if (list->pending
+        && !ngx_http_certificate_master_query_all(&list->query))
+    {
+        list->query.error = "requests are filtered by \"authority\" only";
+        return NGX_DECLINED;
     }
 
     list->items = ngx_pki_json_own(pool, json_array());
@@ -236,7 +266,6 @@ ngx_http_certificate_master_list_read(
 
     op->client = list->op->client;
     op->authority = authority[list->n]->name;
-    ngx_pki_op_action(op, "listing certificates");
 
     store->op = op;
     store->store = &authority[list->n]->store;
@@ -245,7 +274,12 @@ ngx_http_certificate_master_list_read(
     store->handler = ngx_http_certificate_master_list_handler;
     store->data = list;
 
-    ngx_pki_store_list(store);
+    if (list->pending) {
+        ngx_pki_store_pending_list(store);
+
+    } else {
+        ngx_pki_store_list(store);
+    }
 
     return NGX_OK;
 }
@@ -296,11 +330,16 @@ static ngx_int_t
 ngx_http_certificate_master_list_page(
     ngx_http_certificate_master_list_t *list, ngx_pki_store_job_t *store)
 {
+    ngx_int_t          rc;
     ngx_pki_record_t  *stop;
 
-    if (ngx_http_certificate_master_list_records(list, store, &stop)
-        != NGX_OK)
-    {
+    stop = NULL;
+
+    rc = list->pending
+         ? ngx_http_certificate_master_list_requests(list, store)
+         : ngx_http_certificate_master_list_records(list, store, &stop);
+
+    if (rc != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -347,8 +386,6 @@ ngx_http_certificate_master_list_records(
     ngx_pki_record_t      *record;
     ngx_pki_authority_t  **authority;
 
-    *stop = NULL;
-
     authority = list->authorities->elts;
     record = store->records->elts;
 
@@ -371,6 +408,31 @@ ngx_http_certificate_master_list_records(
                                                 &record[i]);
 
         /* refuses NULL, and releases the item if it fails */
+
+        if (json_array_append_new(list->items, item) != 0) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_certificate_master_list_requests(
+    ngx_http_certificate_master_list_t *list, ngx_pki_store_job_t *store)
+{
+    json_t                *item;
+    ngx_uint_t             i;
+    ngx_pki_pending_t     *pending;
+    ngx_pki_authority_t  **authority;
+
+    authority = list->authorities->elts;
+    pending = store->requests->elts;
+
+    for (i = 0; i < store->requests->nelts; i++) {
+        item = ngx_http_certificate_master_pending_item(authority[list->n],
+                                                        &pending[i]);
 
         if (json_array_append_new(list->items, item) != 0) {
             return NGX_ERROR;
@@ -458,7 +520,9 @@ ngx_http_certificate_master_list_answer(ngx_http_request_t *r,
     answer = ngx_pki_json_own(r->pool, json_object());
 
     if (answer == NULL
-        || json_object_set(answer, "certificates", list->items) != 0
+        || json_object_set(answer, list->pending ? "pending" : "certificates",
+                           list->items)
+           != 0
         || ngx_http_certificate_master_list_cursor(r, list, answer) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;

@@ -285,6 +285,8 @@ ngx_http_enroll_merge_conf(ngx_conf_t *cf, ngx_http_enroll_conf_t *prev,
         return NGX_CONF_ERROR;
     }
 
+    conf->authority->enrols = 1;
+
     ngx_http_identity_conf(cf, &conf->identity);
 
     if (conf->here && ngx_http_enroll_check(cf, conf) != NGX_OK) {

@@ -8,17 +8,23 @@
 
 
 #define NGX_HTTP_REST_PEM_LINE   64
-#define NGX_HTTP_REST_PEM_BEGIN  "-----BEGIN CERTIFICATE-----\n"
-#define NGX_HTTP_REST_PEM_END    "-----END CERTIFICATE-----\n"
+#define NGX_HTTP_REST_PEM_FRAME  (sizeof("-----BEGIN -----\n") - 1           \
+                                  + sizeof("-----END -----\n") - 1)
 
 
-static size_t ngx_http_rest_pem_size(ngx_str_t *der);
-static u_char *ngx_http_rest_pem_put(u_char *out, ngx_str_t *der);
+static ngx_int_t ngx_http_rest_pem_of(ngx_pool_t *pool, ngx_str_t *what,
+    ngx_str_t *der, ngx_str_t *pem);
+static size_t ngx_http_rest_pem_size(ngx_str_t *what, ngx_str_t *der);
+static u_char *ngx_http_rest_pem_put(u_char *out, ngx_str_t *what,
+    ngx_str_t *der);
 
 
 ngx_str_t  ngx_http_rest_type_json = ngx_string("application/json");
 ngx_str_t  ngx_http_rest_type_pem = ngx_string("application/x-pem-file");
 ngx_str_t  ngx_http_rest_type_der = ngx_string("application/pkix-cert");
+
+static ngx_str_t  ngx_http_rest_certificate = ngx_string("CERTIFICATE");
+static ngx_str_t  ngx_http_rest_request = ngx_string("CERTIFICATE REQUEST");
 
 static ngx_str_t  ngx_http_rest_no_store = ngx_string("no-store");
 static ngx_str_t  ngx_http_rest_nosniff = ngx_string("nosniff");
@@ -160,12 +166,27 @@ ngx_http_rest_method(ngx_http_request_t *r, const char *allow)
 ngx_int_t
 ngx_http_rest_pem(ngx_pool_t *pool, ngx_str_t *der, ngx_str_t *pem)
 {
-    pem->data = ngx_pnalloc(pool, ngx_http_rest_pem_size(der));
+    return ngx_http_rest_pem_of(pool, &ngx_http_rest_certificate, der, pem);
+}
+
+
+ngx_int_t
+ngx_http_rest_pem_csr(ngx_pool_t *pool, ngx_str_t *der, ngx_str_t *pem)
+{
+    return ngx_http_rest_pem_of(pool, &ngx_http_rest_request, der, pem);
+}
+
+
+static ngx_int_t
+ngx_http_rest_pem_of(ngx_pool_t *pool, ngx_str_t *what, ngx_str_t *der,
+    ngx_str_t *pem)
+{
+    pem->data = ngx_pnalloc(pool, ngx_http_rest_pem_size(what, der));
     if (pem->data == NULL) {
         return NGX_ERROR;
     }
 
-    pem->len = ngx_http_rest_pem_put(pem->data, der) - pem->data;
+    pem->len = ngx_http_rest_pem_put(pem->data, what, der) - pem->data;
 
     return NGX_OK;
 }
@@ -177,19 +198,20 @@ ngx_http_rest_chain(ngx_pool_t *pool, ngx_str_t *der,
 {
     size_t       size;
     u_char      *p;
-    ngx_str_t   *chain;
+    ngx_str_t   *chain, *what;
     ngx_uint_t   i;
 
+    what = &ngx_http_rest_certificate;
     chain = authority->chain.elts;
 
-    size = ngx_http_rest_pem_size(&authority->der);
+    size = ngx_http_rest_pem_size(what, &authority->der);
 
     if (der != NULL) {
-        size += ngx_http_rest_pem_size(der);
+        size += ngx_http_rest_pem_size(what, der);
     }
 
     for (i = 0; i < authority->chain.nelts; i++) {
-        size += ngx_http_rest_pem_size(&chain[i]);
+        size += ngx_http_rest_pem_size(what, &chain[i]);
     }
 
     p = ngx_pnalloc(pool, size);
@@ -200,13 +222,13 @@ ngx_http_rest_chain(ngx_pool_t *pool, ngx_str_t *der,
     pem->data = p;
 
     if (der != NULL) {
-        p = ngx_http_rest_pem_put(p, der);
+        p = ngx_http_rest_pem_put(p, what, der);
     }
 
-    p = ngx_http_rest_pem_put(p, &authority->der);
+    p = ngx_http_rest_pem_put(p, what, &authority->der);
 
     for (i = 0; i < authority->chain.nelts; i++) {
-        p = ngx_http_rest_pem_put(p, &chain[i]);
+        p = ngx_http_rest_pem_put(p, what, &chain[i]);
     }
 
     pem->len = p - pem->data;
@@ -216,25 +238,23 @@ ngx_http_rest_chain(ngx_pool_t *pool, ngx_str_t *der,
 
 
 static size_t
-ngx_http_rest_pem_size(ngx_str_t *der)
+ngx_http_rest_pem_size(ngx_str_t *what, ngx_str_t *der)
 {
     size_t  len;
 
     len = ngx_base64_encoded_length(der->len);
 
-    return sizeof(NGX_HTTP_REST_PEM_BEGIN) - 1
-           + len + len / NGX_HTTP_REST_PEM_LINE + 1
-           + sizeof(NGX_HTTP_REST_PEM_END) - 1;
+    return NGX_HTTP_REST_PEM_FRAME + 2 * what->len
+           + len + len / NGX_HTTP_REST_PEM_LINE + 1;
 }
 
 
 static u_char *
-ngx_http_rest_pem_put(u_char *out, ngx_str_t *der)
+ngx_http_rest_pem_put(u_char *out, ngx_str_t *what, ngx_str_t *der)
 {
     ngx_str_t  in, line, text;
 
-    out = ngx_cpymem(out, NGX_HTTP_REST_PEM_BEGIN,
-                     sizeof(NGX_HTTP_REST_PEM_BEGIN) - 1);
+    out = ngx_sprintf(out, "-----BEGIN %V-----\n", what);
 
     /* a line at a time: its octets are a multiple of three */
 
@@ -253,6 +273,5 @@ ngx_http_rest_pem_put(u_char *out, ngx_str_t *der)
         *out++ = LF;
     }
 
-    return ngx_cpymem(out, NGX_HTTP_REST_PEM_END,
-                      sizeof(NGX_HTTP_REST_PEM_END) - 1);
+    return ngx_sprintf(out, "-----END %V-----\n", what);
 }

@@ -47,9 +47,11 @@ ngx_int_t ngx_http_rest_error(ngx_http_request_t *r, ngx_uint_t status,
     const char *code, const char *message);
 ngx_int_t ngx_http_rest_method(ngx_http_request_t *r, const char *allow);
 
-/* PEM of a certificate, or of it and those that certify it up to the root;
- * NGX_ERROR: out of memory. */
+/* PEM of a certificate, of a PKCS#10, or of a certificate and those that
+ * certify it up to the root; NGX_ERROR: out of memory. */
 ngx_int_t ngx_http_rest_pem(ngx_pool_t *pool, ngx_str_t *der, ngx_str_t *pem);
+ngx_int_t ngx_http_rest_pem_csr(ngx_pool_t *pool, ngx_str_t *der,
+    ngx_str_t *pem);
 ngx_int_t ngx_http_rest_chain(ngx_pool_t *pool, ngx_str_t *der,
     ngx_pki_authority_t *authority, ngx_str_t *pem);
 

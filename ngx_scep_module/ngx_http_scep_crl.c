@@ -44,10 +44,8 @@ static void ngx_http_scep_crl_load(ngx_http_scep_operation_t *so);
 static void ngx_http_scep_crl_wait_cleanup(void *data);
 static void ngx_http_scep_crl_expire(ngx_pki_op_t *op);
 static void ngx_http_scep_crl_waiter_handler(ngx_pki_crl_waiter_t *waiter);
-static void ngx_http_scep_crl_answer(ngx_http_scep_operation_t *so,
-    ngx_http_request_t *r);
-static void ngx_http_scep_crl_send(ngx_http_scep_operation_t *so,
-    ngx_http_request_t *r, ngx_pki_crl_copy_t *copy);
+static void ngx_http_scep_crl_answer(ngx_http_scep_operation_t *so);
+static void ngx_http_scep_crl_send(void *data);
 static ngx_uint_t ngx_http_scep_crl_level(void);
 static size_t ngx_http_scep_crl_max(ngx_http_scep_operation_t *so);
 static ngx_int_t ngx_http_scep_crl_content(ngx_http_scep_operation_t *so,
@@ -89,11 +87,6 @@ ngx_http_scep_crl(ngx_http_scep_operation_t *so, ngx_int_t rc)
 }
 
 
-/*
- * Names are compared as octets: to compare them as RFC 5280, 7.1 says takes
- * time, which would tell of what was found in the envelope.
- */
-
 static ngx_int_t
 ngx_http_scep_crl_check(ngx_http_scep_operation_t *so)
 {
@@ -106,7 +99,9 @@ ngx_http_scep_crl_check(ngx_http_scep_operation_t *so)
                                        "the envelope names no certificate");
     }
 
-    if (!ngx_scep_str_eq(&issuer, &so->slcf->authority->issuer)) {
+    so->issuer = ngx_http_scep_lookup_issuer(so, &issuer);
+
+    if (so->issuer == NULL) {
         return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_CERT_ID,
                                        "the certificate is of another "
                                        "authority");
@@ -120,8 +115,7 @@ ngx_http_scep_crl_check(ngx_http_scep_operation_t *so)
     so->op->serial.data = p;
     so->op->serial.len = ngx_pki_serial_print(p, &so->serial);
 
-    so->waiter.want.list = ngx_http_scep_crl_list(so->slcf->authority,
-                                                  &so->serial);
+    so->waiter.want.list = ngx_http_scep_crl_list(so->issuer, &so->serial);
 
     return NGX_OK;
 }
@@ -160,7 +154,7 @@ ngx_http_scep_crl_load(ngx_http_scep_operation_t *so)
         return;
     }
 
-    crls = so->slcf->authority->crls;
+    crls = so->issuer->crls;
 
     waiter = &so->waiter;
     waiter->want.max = ngx_http_scep_crl_max(so);
@@ -168,7 +162,7 @@ ngx_http_scep_crl_load(ngx_http_scep_operation_t *so)
     waiter->data = so;
 
     if (ngx_pki_crl_cache_is_current(crls, &waiter->want)) {
-        ngx_http_scep_crl_answer(so, r);
+        ngx_http_scep_crl_answer(so);
         return;
     }
 
@@ -207,7 +201,7 @@ ngx_http_scep_crl_wait_cleanup(void *data)
 {
     ngx_http_scep_operation_t *so = data;
 
-    ngx_pki_crl_cache_leave(so->slcf->authority->crls, &so->waiter);
+    ngx_pki_crl_cache_leave(so->issuer->crls, &so->waiter);
 }
 
 
@@ -242,19 +236,19 @@ ngx_http_scep_crl_waiter_handler(ngx_pki_crl_waiter_t *waiter)
     so->cln->handler = NULL;
     so->op->expire = so->expire;
 
-    ngx_http_scep_crl_answer(so, r);
+    ngx_http_scep_crl_answer(so);
 }
 
 
 static void
-ngx_http_scep_crl_answer(ngx_http_scep_operation_t *so, ngx_http_request_t *r)
+ngx_http_scep_crl_answer(ngx_http_scep_operation_t *so)
 {
     size_t                size;
     ngx_pki_crl_copy_t   *copy;
     ngx_pki_crl_want_t   *want;
     ngx_pki_crl_cache_t  *crls;
 
-    crls = so->slcf->authority->crls;
+    crls = so->issuer->crls;
     want = &so->waiter.want;
 
     size = ngx_pki_crl_cache_size(crls, want->list);
@@ -278,19 +272,35 @@ ngx_http_scep_crl_answer(ngx_http_scep_operation_t *so, ngx_http_request_t *r)
         return;
     }
 
-    ngx_http_scep_crl_send(so, r, copy);
+    /* one CRL leads to many answers */
+
+    so->crl = copy;
+
+    ngx_pki_turn_wait(&so->turn, ngx_http_scep_crl_send, so);
 }
 
 
-/* takes over the reference to the copy */
+/* ends the reference to the copy */
 
 static void
-ngx_http_scep_crl_send(ngx_http_scep_operation_t *so, ngx_http_request_t *r,
-    ngx_pki_crl_copy_t *copy)
+ngx_http_scep_crl_send(void *data)
 {
-    size_t     size;
-    ngx_int_t  rc;
-    ngx_str_t  content;
+    ngx_http_scep_operation_t *so = data;
+
+    size_t               size;
+    ngx_int_t            rc;
+    ngx_str_t            content;
+    ngx_http_request_t  *r;
+    ngx_pki_crl_copy_t  *copy;
+
+    copy = so->crl;
+    r = ngx_http_pki_op_request(so->op);
+
+    if (r == NULL) {
+        ngx_pki_crl_copy_release(copy);
+        ngx_pki_op_destroy(so->op);
+        return;
+    }
 
     size = copy->der.len * (1 + NGX_HTTP_SCEP_CRL_WORK);
 

@@ -2,12 +2,11 @@
 /*
  * Copyright (C) the ngx_pki authors
  *
- * From the request to its operation (RFC 8894, 4); the two that need no
- * message are answered here.
+ * From the request to its operation (RFC 8894, 4).
  */
 
 
-#include "ngx_http_scep_module.h"
+#include "ngx_http_scep_ca.h"
 #include "ngx_pki_ra.h"
 
 
@@ -33,10 +32,6 @@ static void ngx_http_scep_parse_arg(ngx_str_t *arg,
     ngx_http_scep_args_t *args);
 static ngx_int_t ngx_http_scep_run(ngx_http_request_t *r,
     ngx_http_scep_op_t *op);
-static void ngx_http_scep_complain(ngx_http_request_t *r,
-    ngx_pki_authority_t *a);
-static ngx_int_t ngx_http_scep_get_ca_caps(ngx_http_request_t *r);
-static ngx_int_t ngx_http_scep_get_ca_cert(ngx_http_request_t *r);
 static ngx_int_t ngx_http_scep_pki_operation(ngx_http_request_t *r);
 static void ngx_http_scep_body_handler(ngx_http_request_t *r,
     ngx_str_t *body);
@@ -44,39 +39,18 @@ static ngx_int_t ngx_http_scep_get_message(ngx_http_request_t *r,
     ngx_str_t *body);
 static ngx_int_t ngx_http_scep_not_allowed(ngx_http_request_t *r,
     const char *allow);
-static ngx_int_t ngx_http_scep_bad_request(ngx_http_request_t *r,
-    const char *text);
 
 
 static ngx_http_scep_op_t  ngx_http_scep_ops[] = {
     { ngx_string("PKIOperation"), ngx_http_scep_pki_operation },
     { ngx_string("GetCACaps"), ngx_http_scep_get_ca_caps },
     { ngx_string("GetCACert"), ngx_http_scep_get_ca_cert },
+    { ngx_string("GetNextCACert"), ngx_http_scep_get_next_ca_cert },
     { ngx_null_string, NULL }
 };
 
 
 ngx_str_t  ngx_http_scep_type_text = ngx_string("text/plain");
-
-static ngx_str_t  ngx_http_scep_type_cert =
-    ngx_string("application/x-x509-ca-cert");
-static ngx_str_t  ngx_http_scep_type_certs =
-    ngx_string("application/x-x509-ca-ra-cert");
-
-
-/*
- * What works, and nothing that a client should not be led to, as DES3 and
- * SHA-1.  SHA-384 is no registered keyword: without it strongSwan before
- * 5.9.10 does not find AES and SHA-256.
- */
-
-static ngx_str_t  ngx_http_scep_caps = ngx_string(
-    "AES\n"
-    "POSTPKIOperation\n"
-    "SHA-256\n"
-    "SHA-384\n"
-    "SHA-512\n"
-    "SCEPStandard\n");
 
 static ngx_str_t  ngx_http_scep_no_store = ngx_string("no-store");
 static ngx_str_t  ngx_http_scep_not_ready =
@@ -213,9 +187,7 @@ ngx_http_scep_run(ngx_http_request_t *r, ngx_http_scep_op_t *op)
 }
 
 
-/* a key in a vault may turn out to be of no use when nginx runs already */
-
-static void
+void
 ngx_http_scep_complain(ngx_http_request_t *r, ngx_pki_authority_t *a)
 {
     const char                *trouble;
@@ -232,79 +204,6 @@ ngx_http_scep_complain(ngx_http_request_t *r, ngx_pki_authority_t *a)
     ngx_log_error(NGX_LOG_ERR, clcf->error_log, 0,
                   "\"scep\" cannot use authority \"%V\": %s",
                   &a->name, trouble);
-}
-
-
-static ngx_int_t
-ngx_http_scep_get_ca_caps(ngx_http_request_t *r)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_discard_request_body(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    return ngx_http_pki_send(r, NGX_HTTP_OK, &ngx_http_scep_type_text,
-                             &ngx_http_scep_caps);
-}
-
-
-/*
- * One certificate is sent as it is; an RA's with that of the authority, or a
- * chain, in a PKCS#7 (RFC 8894, 4.2.1).
- */
-
-static ngx_int_t
-ngx_http_scep_get_ca_cert(ngx_http_request_t *r)
-{
-    ngx_int_t                  rc;
-    ngx_str_t                 *certificates, *chain, body;
-    ngx_uint_t                 i, n;
-    ngx_pki_authority_t       *a;
-    ngx_pki_recipient_t      **recipient;
-    ngx_http_scep_loc_conf_t  *slcf;
-
-    rc = ngx_http_discard_request_body(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    slcf = ngx_http_get_module_loc_conf(r, ngx_http_scep_module);
-    a = slcf->authority;
-    recipient = ngx_pki_ra_recipients(a)->elts;
-
-    if (recipient[0]->ca && a->chain.nelts == 0) {
-        return ngx_http_pki_send(r, NGX_HTTP_OK, &ngx_http_scep_type_cert,
-                                 &a->der);
-    }
-
-    certificates = ngx_palloc(r->pool,
-                              (a->chain.nelts + 2) * sizeof(ngx_str_t));
-    if (certificates == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    n = 0;
-
-    if (!recipient[0]->ca) {
-        certificates[n++] = recipient[0]->der;
-    }
-
-    certificates[n++] = a->der;
-    chain = a->chain.elts;
-
-    for (i = 0; i < a->chain.nelts; i++) {
-        certificates[n++] = chain[i];
-    }
-
-    if (ngx_scep_cms_certs_only(r->pool, certificates, n, &body) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_pki_send(r, NGX_HTTP_OK, &ngx_http_scep_type_certs, &body);
 }
 
 
@@ -401,7 +300,7 @@ ngx_http_scep_not_allowed(ngx_http_request_t *r, const char *allow)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_scep_bad_request(ngx_http_request_t *r, const char *text)
 {
     u_char                    *p;

@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_scep_module.h"
+#include "ngx_http_scep_ca.h"
 #include "ngx_pki_crl_cache.h"
 
 #include <openssl/x509v3.h>
@@ -35,9 +35,15 @@ static void ngx_http_scep_inherit(ngx_conf_t *cf,
     ngx_http_scep_loc_conf_t *prev, ngx_http_scep_loc_conf_t *conf);
 static char *ngx_http_scep_enable(ngx_conf_t *cf,
     ngx_http_scep_loc_conf_t *conf);
+static ngx_int_t ngx_http_scep_add_crls(ngx_conf_t *cf,
+    ngx_pki_authority_t *a);
+static ngx_int_t ngx_http_scep_enable_next(ngx_conf_t *cf,
+    ngx_http_scep_loc_conf_t *conf);
 static ngx_int_t ngx_http_scep_check_authority(ngx_conf_t *cf,
     ngx_http_scep_loc_conf_t *conf);
 static ngx_int_t ngx_http_scep_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_http_scep_init_thread_pool(ngx_conf_t *cf,
+    ngx_http_scep_main_conf_t *smcf);
 
 
 static ngx_conf_enum_t  ngx_http_scep_response_ciphers[] = {
@@ -67,6 +73,20 @@ static ngx_command_t  ngx_http_scep_commands[] = {
     { ngx_string("scep_challenge"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_scep_challenge,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("scep_renewal"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_scep_renewal_set,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("scep_approval"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_scep_approval_set,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -317,7 +337,16 @@ ngx_http_scep_legacy(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 static void *
 ngx_http_scep_create_main_conf(ngx_conf_t *cf)
 {
-    return ngx_pcalloc(cf->pool, sizeof(ngx_http_scep_main_conf_t));
+    ngx_http_scep_main_conf_t  *smcf;
+
+    smcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_scep_main_conf_t));
+    if (smcf == NULL) {
+        return NULL;
+    }
+
+    ngx_queue_init(&smcf->passwords);
+
+    return smcf;
 }
 
 
@@ -345,6 +374,7 @@ ngx_http_scep_create_loc_conf(ngx_conf_t *cf)
     conf->max_pending = NGX_CONF_UNSET;
     conf->response_cipher = NGX_CONF_UNSET_UINT;
 
+    ngx_http_scep_policy_init(&conf->policy);
     ngx_http_enroll_init_conf(&conf->enroll);
     ngx_http_certificate_master_init_conf(&conf->master);
 
@@ -387,6 +417,8 @@ ngx_http_scep_merge(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *prev,
                          NGX_HTTP_SCEP_PENDING);
     ngx_conf_merge_uint_value(conf->response_cipher, prev->response_cipher,
                               NGX_SCEP_CIPHERS);
+
+    ngx_http_scep_policy_merge(&prev->policy, &conf->policy);
 
     if (conf->legacy == 0) {
         conf->legacy = prev->legacy;
@@ -446,7 +478,7 @@ ngx_http_scep_enable(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_pki_crl_cache_add(cf, conf->authority) == NULL) {
+    if (ngx_http_scep_add_crls(cf, conf->authority) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
@@ -454,6 +486,18 @@ ngx_http_scep_enable(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"scep\" without \"scep_challenge\" would let anybody "
                       "enrol in %s:%ui", conf->file, conf->line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->challenge->none
+        && !conf->challenge->insecure
+        && !conf->policy.manual)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"scep_challenge none\" would let anybody enrol, it "
+                      "needs \"scep_approval manual\"; if that is meant, "
+                      "write \"scep_challenge none insecure\" in %s:%ui",
+                      conf->file, conf->line);
         return NGX_CONF_ERROR;
     }
 
@@ -473,8 +517,63 @@ ngx_http_scep_enable(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
     smcf->enabled = 1;
     smcf->legacy |= conf->legacy;
 
-    return (ngx_http_scep_check_authority(cf, conf) == NGX_OK)
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
+    if (ngx_http_scep_check_authority(cf, conf) != NGX_OK
+        || ngx_http_scep_enable_next(cf, conf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* GetCRL is about those of the authority and of its neighbours. */
+
+static ngx_int_t
+ngx_http_scep_add_crls(ngx_conf_t *cf, ngx_pki_authority_t *a)
+{
+    if (ngx_pki_crl_cache_add(cf, a) == NULL
+        || (a->previous != NULL
+            && ngx_pki_crl_cache_add(cf, a->previous) == NULL)
+        || (a->next != NULL && ngx_pki_crl_cache_add(cf, a->next) == NULL))
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Whoever follows the authority is offered, and opens envelopes here. */
+
+static ngx_int_t
+ngx_http_scep_enable_next(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
+{
+    const char           *trouble;
+    ngx_pki_authority_t  *next;
+
+    next = conf->authority->next;
+
+    if (next == NULL) {
+        return NGX_OK;
+    }
+
+    trouble = ngx_pki_authority_scep_trouble(next);
+
+    if (trouble != NULL) {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"scep\" cannot offer authority \"%V\", which follows "
+                      "\"%V\": %s in %s:%ui",
+                      &next->name, &conf->authority->name, trouble,
+                      conf->file, conf->line);
+        return NGX_OK;
+    }
+
+    next->scep = 1;
+
+    conf->next = ngx_http_scep_next_add(cf, conf->authority);
+
+    return (conf->next != NULL) ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -486,6 +585,8 @@ ngx_http_scep_check_authority(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
     const char  *trouble;
 
     conf->authority->scep = 1;
+    conf->authority->enrols = 1;
+
     trouble = ngx_pki_authority_scep_trouble(conf->authority);
 
     if (trouble == NULL) {
@@ -529,6 +630,29 @@ ngx_http_scep_postconfiguration(ngx_conf_t *cf)
         ngx_ssl_error(NGX_LOG_EMERG, cf->log, 0, "RAND_priv_bytes() failed");
         return NGX_ERROR;
     }
+
+    return ngx_http_scep_init_thread_pool(cf, smcf);
+}
+
+
+/* for the passwords of clients whose keys cannot decrypt */
+
+static ngx_int_t
+ngx_http_scep_init_thread_pool(ngx_conf_t *cf,
+    ngx_http_scep_main_conf_t *smcf)
+{
+#if (NGX_THREADS)
+    ngx_http_pki_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_pki_module);
+
+    smcf->thread_pool = (pmcf->thread_pool != NULL)
+                        ? pmcf->thread_pool : ngx_thread_pool_add(cf, NULL);
+
+    if (smcf->thread_pool == NULL) {
+        return NGX_ERROR;
+    }
+#endif
 
     return NGX_OK;
 }

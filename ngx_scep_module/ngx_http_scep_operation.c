@@ -16,14 +16,10 @@
 
 static ngx_http_scep_operation_t *ngx_http_scep_operation_create(
     ngx_http_request_t *r, ngx_pki_op_t *op);
-static ngx_int_t ngx_http_scep_operation_check(ngx_http_scep_operation_t *so,
-    ngx_str_t *body);
-static ngx_int_t ngx_http_scep_operation_decode(ngx_http_scep_operation_t *so,
-    ngx_str_t *body);
-static ngx_int_t ngx_http_scep_operation_identify(
+static void ngx_http_scep_operation_begin(void *data);
+static ngx_int_t ngx_http_scep_operation_check(ngx_http_scep_operation_t *so);
+static ngx_int_t ngx_http_scep_operation_decode(
     ngx_http_scep_operation_t *so);
-static ngx_int_t ngx_http_scep_operation_identity(
-    ngx_http_scep_operation_t *so, ngx_pki_recipient_t *identity);
 static ngx_uint_t ngx_http_scep_operation_unwraps(
     ngx_http_scep_operation_t *so);
 static ngx_int_t ngx_http_scep_operation_check_type(
@@ -32,11 +28,12 @@ static ngx_int_t ngx_http_scep_operation_check_envelope(
     ngx_http_scep_operation_t *so);
 static void ngx_http_scep_operation_decrypt(ngx_http_scep_operation_t *so);
 static void ngx_http_scep_operation_decrypt_handler(ngx_pki_key_job_t *job);
+static void ngx_http_scep_operation_request(void *data);
 static ngx_int_t ngx_http_scep_operation_open(ngx_http_scep_operation_t *so,
     ngx_str_t *unwrapped);
-static void ngx_http_scep_operation_issue(ngx_http_scep_operation_t *so);
 static void ngx_http_scep_operation_find_handler(ngx_pki_issue_t *issue);
 static void ngx_http_scep_operation_issue_handler(ngx_pki_issue_t *issue);
+static void ngx_http_scep_operation_success(void *data);
 static void ngx_http_scep_operation_set_message(ngx_http_request_t *r,
     ngx_scep_message_t *m);
 static void ngx_http_scep_operation_set_issue(ngx_http_request_t *r,
@@ -95,7 +92,32 @@ ngx_http_scep_operation(ngx_http_request_t *r, ngx_str_t *body)
         return;
     }
 
-    rc = ngx_http_scep_operation_check(so, body);
+    so->body = *body;
+
+    ngx_pki_turn_wait(&so->turn, ngx_http_scep_operation_begin, so);
+}
+
+
+/* Nothing has been made yet: it needs no end if nobody waits for it. */
+
+static void
+ngx_http_scep_operation_begin(void *data)
+{
+    ngx_http_scep_operation_t *so = data;
+
+    ngx_int_t            rc;
+    ngx_http_request_t  *r;
+
+    r = ngx_http_pki_op_request(so->op);
+
+    if (r == NULL) {
+        ngx_log_error(NGX_LOG_INFO, so->op->log, 0,
+                      "the client is gone before its turn");
+        ngx_pki_op_destroy(so->op);
+        return;
+    }
+
+    rc = ngx_http_scep_operation_check(so);
 
     if (so->message.transaction.len != 0) {
         ngx_http_scep_operation_set_message(r, &so->message);
@@ -135,6 +157,7 @@ ngx_http_scep_operation_create(ngx_http_request_t *r, ngx_pki_op_t *op)
     so->op = op;
     so->smcf = ngx_http_get_module_main_conf(r, ngx_http_scep_module);
     so->slcf = ngx_http_get_module_loc_conf(r, ngx_http_scep_module);
+    so->authority = so->slcf->authority;
     so->smcf->pending++;
 
     cln->handler = ngx_http_scep_operation_cleanup;
@@ -153,14 +176,14 @@ ngx_http_scep_operation_create(ngx_http_request_t *r, ngx_pki_op_t *op)
  */
 
 static ngx_int_t
-ngx_http_scep_operation_check(ngx_http_scep_operation_t *so, ngx_str_t *body)
+ngx_http_scep_operation_check(ngx_http_scep_operation_t *so)
 {
     ngx_int_t                  rc;
     ngx_http_scep_loc_conf_t  *slcf;
 
     slcf = so->slcf;
 
-    rc = ngx_http_scep_operation_decode(so, body);
+    rc = ngx_http_scep_operation_decode(so);
 
     if (rc != NGX_OK) {
         return rc;
@@ -175,7 +198,7 @@ ngx_http_scep_operation_check(ngx_http_scep_operation_t *so, ngx_str_t *body)
         return rc;
     }
 
-    rc = ngx_http_scep_operation_identify(so);
+    rc = ngx_http_scep_recipient_find(so);
 
     if (rc != NGX_OK) {
         return rc;
@@ -190,94 +213,21 @@ ngx_http_scep_operation_check(ngx_http_scep_operation_t *so, ngx_str_t *body)
 
 
 static ngx_int_t
-ngx_http_scep_operation_decode(ngx_http_scep_operation_t *so, ngx_str_t *body)
+ngx_http_scep_operation_decode(ngx_http_scep_operation_t *so)
 {
-    ngx_int_t             rc;
-    ngx_array_t          *recipients;
-    ngx_pki_recipient_t **identity;
+    ngx_int_t  rc;
 
     /* who refuses what is for nobody */
 
-    recipients = ngx_pki_ra_recipients(so->slcf->authority);
-    identity = recipients->elts;
-
-    if (recipients->nelts == 0
-        || ngx_http_scep_operation_identity(so, identity[0]) != NGX_OK)
-    {
+    if (ngx_http_scep_recipient_offered(so) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    rc = ngx_scep_message_decode(so->op->pool, body, &so->message);
+    rc = ngx_scep_message_decode(so->op->pool, &so->body, &so->message);
 
     so->op->transaction = so->message.transaction;
 
     return rc;
-}
-
-
-/* whom the envelope is for: perhaps one that was offered some time ago */
-
-static ngx_int_t
-ngx_http_scep_operation_identify(ngx_http_scep_operation_t *so)
-{
-    ngx_uint_t             i;
-    ngx_array_t           *recipients;
-    ngx_pki_recipient_t  **identity;
-
-    recipients = ngx_pki_ra_recipients(so->slcf->authority);
-    identity = recipients->elts;
-
-    for (i = 0; i < recipients->nelts; i++) {
-
-        if (ngx_http_scep_operation_identity(so, identity[i]) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        so->recipient = ngx_scep_verify_recipient(&so->message,
-                                                  &so->certificate,
-                                                  so->identity->certificate);
-
-        if (so->recipient != NULL) {
-            return NGX_OK;
-        }
-    }
-
-    if (i != 0
-        && ngx_http_scep_operation_identity(so, identity[0]) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_CERT_ID,
-                                   "the envelope is for another authority");
-}
-
-
-/* takes a reference, and the certificate to pieces */
-
-static ngx_int_t
-ngx_http_scep_operation_identity(ngx_http_scep_operation_t *so,
-    ngx_pki_recipient_t *identity)
-{
-    if (identity == so->identity) {
-        return NGX_OK;
-    }
-
-    if (ngx_scep_cms_certificate(&identity->der, &so->certificate) != NGX_OK) {
-        ngx_log_error(NGX_LOG_ALERT, so->op->log, 0,
-                      "the authority's own certificate is malformed");
-        return NGX_ERROR;
-    }
-
-    ngx_pki_recipient_retain(identity);
-
-    if (so->identity != NULL) {
-        ngx_pki_recipient_release(so->identity);
-    }
-
-    so->identity = identity;
-
-    return NGX_OK;
 }
 
 
@@ -312,14 +262,6 @@ ngx_http_scep_operation_check_envelope(ngx_http_scep_operation_t *so)
         }
     }
 
-    /* only a password could protect the answer to it (RFC 8894, 3.1) */
-
-    if (m->signer.key.key.type != NGX_PKI_KEY_RSA) {
-        return ngx_scep_message_refuse(m, NGX_SCEP_BAD_ALG,
-                                       "a signer without an RSA key cannot "
-                                       "be answered in this version");
-    }
-
     return NGX_OK;
 }
 
@@ -342,27 +284,47 @@ ngx_http_scep_operation_check_type(ngx_http_scep_operation_t *so)
 {
     const char  *error;
 
+    error = NULL;
+
     switch (so->message.type) {
 
     case NGX_SCEP_PKCS_REQ:
-    case NGX_SCEP_GET_CRL:
-        return NGX_OK;
-
-    case NGX_SCEP_RENEWAL_REQ:
-        error = "RenewalReq is not supported";
-        break;
-
-    case NGX_SCEP_CERT_POLL:
-        error = "CertPoll is not supported";
         break;
 
     case NGX_SCEP_GET_CERT:
-        error = "GetCert is not supported";
+    case NGX_SCEP_GET_CRL:
+
+        /* nor is there a password in it that could protect the answer */
+
+        if (so->message.signer.key.key.type != NGX_PKI_KEY_RSA) {
+            return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_ALG,
+                                           "GetCert or GetCRL by a signer "
+                                           "without an RSA key");
+        }
+
+        break;
+
+    case NGX_SCEP_RENEWAL_REQ:
+        if (!so->slcf->policy.renewal) {
+            error = "RenewalReq, but \"scep_renewal\" is off";
+        }
+
+        break;
+
+    case NGX_SCEP_CERT_POLL:
+        if (!so->slcf->policy.manual) {
+            error = "CertPoll, but \"scep_approval\" is auto";
+        }
+
         break;
 
     default:
         error = "the messageType is unknown";
         break;
+    }
+
+    if (error == NULL) {
+        return NGX_OK;
     }
 
     return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_REQUEST, error);
@@ -427,10 +389,36 @@ ngx_http_scep_operation_decrypt_handler(ngx_pki_key_job_t *job)
 
     ngx_pki_op_action(so->op, "checking a scep request");
 
-    if (so->message.type == NGX_SCEP_GET_CRL) {
+    switch (so->message.type) {
+
+    case NGX_SCEP_GET_CRL:
         ngx_http_scep_crl(so, rc);
-        return;
+        break;
+
+    case NGX_SCEP_GET_CERT:
+        ngx_http_scep_cert(so, rc);
+        break;
+
+    case NGX_SCEP_CERT_POLL:
+        ngx_http_scep_poll(so, rc);
+        break;
+
+    default: /* PKCSReq, RenewalReq */
+        so->opened = rc;
+        ngx_pki_turn_wait(&so->turn, ngx_http_scep_operation_request, so);
+        break;
     }
+}
+
+
+static void
+ngx_http_scep_operation_request(void *data)
+{
+    ngx_http_scep_operation_t *so = data;
+
+    ngx_int_t  rc;
+
+    rc = so->opened;
 
     if (rc == NGX_OK) {
         rc = ngx_http_scep_request(so);
@@ -443,6 +431,11 @@ ngx_http_scep_operation_decrypt_handler(ngx_pki_key_job_t *job)
     switch (rc) {
 
     case NGX_OK:
+        if (so->renewal) {
+            ngx_http_scep_renewal(so);
+            break;
+        }
+
         ngx_http_scep_operation_issue(so);
         break;
 
@@ -491,7 +484,7 @@ ngx_http_scep_operation_open(ngx_http_scep_operation_t *so,
 }
 
 
-static void
+void
 ngx_http_scep_operation_issue(ngx_http_scep_operation_t *so)
 {
     ngx_pki_issue_t  *issue;
@@ -501,7 +494,7 @@ ngx_http_scep_operation_issue(ngx_http_scep_operation_t *so)
     issue = &so->issue;
 
     issue->op = so->op;
-    issue->authority = so->slcf->authority;
+    issue->authority = so->authority;
     issue->profile = so->slcf->profile;
     issue->csr = &so->csr;
     issue->source = ngx_http_scep_source;
@@ -517,10 +510,20 @@ ngx_http_scep_operation_issue(ngx_http_scep_operation_t *so)
 static void
 ngx_http_scep_operation_find_handler(ngx_pki_issue_t *issue)
 {
+    ngx_http_scep_operation_t  *so;
+
+    so = issue->data;
     issue->handler = ngx_http_scep_operation_issue_handler;
 
     if (issue->result != NGX_PKI_ISSUE_OK) {
         ngx_http_scep_operation_issue_handler(issue);
+        return;
+    }
+
+    /* a renewal was approved when its signer's certificate was */
+
+    if (so->slcf->policy.manual && !so->renewal) {
+        ngx_http_scep_pend(so);
         return;
     }
 
@@ -546,7 +549,7 @@ ngx_http_scep_operation_issue_handler(ngx_pki_issue_t *issue)
 
     case NGX_PKI_ISSUE_OK:
     case NGX_PKI_ISSUE_EXISTING:
-        ngx_http_scep_reply_success(so);
+        ngx_pki_turn_wait(&so->turn, ngx_http_scep_operation_success, so);
         return;
 
     case NGX_PKI_ISSUE_REFUSED:
@@ -560,6 +563,15 @@ ngx_http_scep_operation_issue_handler(ngx_pki_issue_t *issue)
         ngx_http_scep_reply_failure(so, NGX_SCEP_BAD_REQUEST);
         return;
     }
+}
+
+
+/* Many answers of Redis come together, and each leads to an envelope. */
+
+static void
+ngx_http_scep_operation_success(void *data)
+{
+    ngx_http_scep_reply_success(data);
 }
 
 

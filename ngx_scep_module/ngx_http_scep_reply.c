@@ -9,8 +9,6 @@
 #include "ngx_http_scep_operation.h"
 
 
-static ngx_int_t ngx_http_scep_reply_seal(ngx_http_scep_operation_t *so,
-    ngx_str_t *content);
 static void ngx_http_scep_reply_bad_request(ngx_http_scep_operation_t *so);
 static void ngx_http_scep_reply_sign(ngx_http_scep_operation_t *so);
 static void ngx_http_scep_reply_choose_digest(ngx_http_scep_operation_t *so);
@@ -78,28 +76,27 @@ ngx_http_scep_reply_success(ngx_http_scep_operation_t *so)
 void
 ngx_http_scep_reply_content(ngx_http_scep_operation_t *so, ngx_str_t *content)
 {
-    if (ngx_http_scep_reply_seal(so, content) != NGX_OK) {
-        ngx_http_scep_reply_error(so);
+    if (so->message.signer.key.key.type == NGX_PKI_KEY_RSA) {
+        ngx_http_scep_reply_seal(so, content, NULL);
         return;
     }
 
-    so->reply.status = NGX_SCEP_SUCCESS;
-
-    ngx_http_scep_reply_sign(so);
+    ngx_http_scep_password(so, content);
 }
 
 
-/* for the signer's key */
-
-static ngx_int_t
-ngx_http_scep_reply_seal(ngx_http_scep_operation_t *so, ngx_str_t *content)
+void
+ngx_http_scep_reply_seal(ngx_http_scep_operation_t *so, ngx_str_t *content,
+    ngx_scep_password_t *password)
 {
+    ngx_int_t        rc;
     ngx_scep_seal_t  seal;
 
     ngx_memzero(&seal, sizeof(ngx_scep_seal_t));
 
     seal.recipient = &so->message.signer;
     seal.key = so->signer.key;
+    seal.password = password;
     seal.cipher = ngx_http_scep_reply_cipher(so);
 
     if (so->oaep != NGX_SCEP_DIGESTS) {
@@ -107,8 +104,21 @@ ngx_http_scep_reply_seal(ngx_http_scep_operation_t *so, ngx_str_t *content)
         seal.oaep_oid = ngx_scep_digest_oid(so->oaep);
     }
 
-    return ngx_scep_envelope_seal(so->op->pool, &so->smcf->ciphers, &seal,
-                                  content, &so->reply.envelope);
+    rc = ngx_scep_envelope_seal(so->op->pool, &so->smcf->ciphers, &seal,
+                                content, &so->reply.envelope);
+
+    if (password != NULL) {
+        ngx_scep_password_cleanse(password);
+    }
+
+    if (rc != NGX_OK) {
+        ngx_http_scep_reply_error(so);
+        return;
+    }
+
+    so->reply.status = NGX_SCEP_SUCCESS;
+
+    ngx_http_scep_reply_sign(so);
 }
 
 
@@ -137,6 +147,20 @@ ngx_http_scep_reply_refuse(ngx_http_scep_operation_t *so)
     }
 
     ngx_http_scep_reply_failure(so, so->message.fail_info);
+}
+
+
+void
+ngx_http_scep_reply_pending(ngx_http_scep_operation_t *so)
+{
+    if (ngx_http_pki_op_request(so->op) == NULL) {
+        ngx_pki_op_destroy(so->op);
+        return;
+    }
+
+    so->reply.status = NGX_SCEP_PENDING;
+
+    ngx_http_scep_reply_sign(so);
 }
 
 
@@ -260,12 +284,20 @@ ngx_http_scep_reply_sign_handler(ngx_pki_key_job_t *job)
         return;
     }
 
-    if (so->reply.status == NGX_SCEP_SUCCESS) {
-        ngx_str_set(&ctx->scep_status, "SUCCESS");
+    switch (so->reply.status) {
 
-    } else {
+    case NGX_SCEP_SUCCESS:
+        ngx_str_set(&ctx->scep_status, "SUCCESS");
+        break;
+
+    case NGX_SCEP_PENDING:
+        ngx_str_set(&ctx->scep_status, "PENDING");
+        break;
+
+    default: /* NGX_SCEP_FAILURE */
         ngx_str_set(&ctx->scep_status, "FAILURE");
         ctx->scep_fail_info = ngx_http_scep_fail_infos[so->reply.fail_info];
+        break;
     }
 
     rc = ngx_http_pki_send(r, NGX_HTTP_OK, &ngx_http_scep_type_message, &out);

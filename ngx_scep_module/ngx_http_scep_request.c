@@ -9,9 +9,14 @@
 #include "ngx_http_scep_operation.h"
 
 
+static ngx_uint_t ngx_http_scep_request_is_own(ngx_http_scep_operation_t *so);
 static ngx_int_t ngx_http_scep_request_refuse(ngx_http_scep_operation_t *so,
     ngx_scep_fail_info_e fail_info, const char *error, ngx_str_t *detail);
+static ngx_int_t ngx_http_scep_request_password(
+    ngx_http_scep_operation_t *so);
 static ngx_int_t ngx_http_scep_request_authorize(
+    ngx_http_scep_operation_t *so);
+static ngx_uint_t ngx_http_scep_request_renews(
     ngx_http_scep_operation_t *so);
 
 
@@ -55,13 +60,73 @@ ngx_http_scep_request(ngx_http_scep_operation_t *so)
 
     so->proven = 1;
 
+    if (ngx_http_scep_request_is_own(so)) {
+        so->csr.pkey = so->signer.key;
+    }
+
     if (ngx_pki_csr_verify(&so->csr) != NGX_OK) {
         return ngx_scep_message_refuse(&so->message,
                                        NGX_SCEP_BAD_MESSAGE_CHECK,
                                        "the request's own signature is wrong");
     }
 
+    if (ngx_http_scep_request_password(so) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
     return ngx_http_scep_request_authorize(so);
+}
+
+
+/*
+ * Who signs without an RSA key needs a password for the answer, the challenge
+ * (RFC 8894, 3.1), and must have made the request: somebody who signs a
+ * captured one anew would get an answer to try passwords on.  Of a renewal,
+ * the certificate that signs says whose it is.
+ */
+
+static ngx_int_t
+ngx_http_scep_request_password(ngx_http_scep_operation_t *so)
+{
+    ngx_pki_spki_t  *key;
+
+    key = &so->message.signer.key;
+
+    if (key->key.type == NGX_PKI_KEY_RSA) {
+        return NGX_OK;
+    }
+
+    if (so->csr.challenge.len == 0) {
+        return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_ALG,
+                                       "a signer without an RSA key can be "
+                                       "answered only with a challenge");
+    }
+
+    if (so->message.type != NGX_SCEP_RENEWAL_REQ
+        && !ngx_scep_str_eq(&so->csr.public_key, &key->public_key))
+    {
+        return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_ALG,
+                                       "a signer without an RSA key can be "
+                                       "answered only if it is the one who "
+                                       "made the request");
+    }
+
+    return NGX_OK;
+}
+
+
+/* whether its key is the signer's */
+
+static ngx_uint_t
+ngx_http_scep_request_is_own(ngx_http_scep_operation_t *so)
+{
+    ngx_pki_spki_t  *key;
+
+    key = &so->message.signer.key;
+
+    return so->csr.key.type == key->key.type
+           && so->csr.key.nid == key->key.nid
+           && ngx_scep_str_eq(&so->csr.public_key, &key->public_key);
 }
 
 
@@ -112,6 +177,11 @@ ngx_http_scep_request_authorize(ngx_http_scep_operation_t *so)
     ngx_http_pki_ctx_t           *ctx;
     ngx_scep_challenge_result_e   result;
 
+    if (so->message.type == NGX_SCEP_RENEWAL_REQ) {
+        so->renewal = 1;
+        return NGX_OK;
+    }
+
     result = ngx_scep_challenge_check(so->slcf->challenge,
                                       &so->csr.challenge);
 
@@ -128,10 +198,23 @@ ngx_http_scep_request_authorize(ngx_http_scep_operation_t *so)
     switch (result) {
 
     case NGX_SCEP_CHALLENGE_ACCEPTED:
+        return NGX_OK;
+
     case NGX_SCEP_CHALLENGE_NONE:
+
+        /* nobody has to decide again about what is only renewed */
+
+        so->renewal = so->slcf->policy.manual
+                      && ngx_http_scep_request_renews(so);
         return NGX_OK;
 
     case NGX_SCEP_CHALLENGE_MISSING:
+        so->renewal = ngx_http_scep_request_renews(so);
+
+        if (so->renewal) {
+            return NGX_OK;
+        }
+
         return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_REQUEST,
                                        "there is no challenge");
 
@@ -139,4 +222,15 @@ ngx_http_scep_request_authorize(ngx_http_scep_operation_t *so)
         return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_REQUEST,
                                        "the challenge is wrong");
     }
+}
+
+
+/* how clients renewed before there was RenewalReq */
+
+static ngx_uint_t
+ngx_http_scep_request_renews(ngx_http_scep_operation_t *so)
+{
+    return so->slcf->policy.renewal
+           && so->csr.challenge.len == 0
+           && ngx_http_scep_renewal_issuer(so) != NULL;
 }

@@ -53,8 +53,8 @@ ngx_scep_challenge_add(ngx_conf_t *cf, ngx_scep_challenge_t **conf)
         return ngx_scep_challenge_none(cf, *conf);
     }
 
-    if ((*conf)->insecure) {
-        return "\"none insecure\" cannot be combined with another challenge";
+    if ((*conf)->none) {
+        return "\"none\" cannot be combined with another challenge";
     }
 
     if (ngx_pki_str_eq(&value[1], "static")) {
@@ -72,8 +72,8 @@ ngx_scep_challenge_add(ngx_conf_t *cf, ngx_scep_challenge_t **conf)
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid challenge \"%V\", it must be \"static file\" "
-                       "or \"none insecure\"", &value[1]);
+                       "invalid challenge \"%V\", it must be \"static file\", "
+                       "\"none\" or \"none insecure\"", &value[1]);
 
     return NGX_CONF_ERROR;
 }
@@ -107,30 +107,26 @@ ngx_scep_challenge_none(ngx_conf_t *cf, ngx_scep_challenge_t *challenge)
 
     value = cf->args->elts;
 
-    if (cf->args->nelts == 2) {
-        return "lets anybody enrol; if that is meant, write "
-               "\"scep_challenge none insecure\"";
-    }
-
     if (cf->args->nelts > 3) {
-        return "must be \"none insecure\"";
+        return "must be \"none\" or \"none insecure\"";
     }
 
-    if (!ngx_pki_str_eq(&value[2], "insecure")) {
+    if (cf->args->nelts == 3 && !ngx_pki_str_eq(&value[2], "insecure")) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid parameter \"%V\"",
                            &value[2]);
         return NGX_CONF_ERROR;
     }
 
-    if (challenge->insecure) {
+    if (challenge->none) {
         return "is duplicate";
     }
 
     if (challenge->secrets.nelts != 0) {
-        return "\"none insecure\" cannot be combined with another challenge";
+        return "\"none\" cannot be combined with another challenge";
     }
 
-    challenge->insecure = 1;
+    challenge->none = 1;
+    challenge->insecure = (cf->args->nelts == 3);
 
     return NGX_CONF_OK;
 }
@@ -302,7 +298,7 @@ ngx_scep_challenge_check(ngx_scep_challenge_t *conf, ngx_str_t *challenge)
     u_char      *secret;
     ngx_uint_t   i, found;
 
-    if (conf->insecure) {
+    if (conf->none) {
         return NGX_SCEP_CHALLENGE_NONE;
     }
 

@@ -15,7 +15,8 @@
 
 typedef struct {
     ngx_array_t                secrets;      /* of SHA-256, 32 octets each */
-    unsigned                   insecure:1;   /* "none insecure" */
+    unsigned                   none:1;       /* no secret is asked for */
+    unsigned                   insecure:1;   /* and nobody decides */
 } ngx_scep_challenge_t;
 
 

@@ -136,6 +136,28 @@ ngx_scep_cms_subject(ngx_str_t *der, ngx_str_t *issuer,
 }
 
 
+ngx_int_t
+ngx_scep_cms_names(ngx_str_t *der, ngx_str_t *issuer, ngx_str_t *subject)
+{
+    ngx_pki_der_t  r, names;
+
+    ngx_pki_der_init(&r, der);
+
+    if (ngx_pki_der_enter(&r, NGX_PKI_DER_SEQUENCE, &names) != NGX_OK
+        || !ngx_pki_der_end(&r)
+        || ngx_pki_der_get_whole(&names, NGX_PKI_DER_SEQUENCE, issuer)
+           != NGX_OK
+        || ngx_pki_der_get_whole(&names, NGX_PKI_DER_SEQUENCE, subject)
+           != NGX_OK
+        || !ngx_pki_der_end(&names))
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
 void
 ngx_scep_cms_put_id(ngx_pki_der_writer_t *w, ngx_scep_id_t *id)
 {

@@ -66,6 +66,13 @@ ngx_int_t ngx_scep_cms_get_id(ngx_pki_der_t *der, ngx_scep_id_t *id);
 ngx_int_t ngx_scep_cms_subject(ngx_str_t *der, ngx_str_t *issuer,
     ngx_pki_serial_t *serial);
 
+/*
+ * An IssuerAndSubject (RFC 8894, 3.3.3), which is all that "der" holds: two
+ * Names, whole; nothing in them is looked at.  NGX_OK or NGX_DECLINED.
+ */
+ngx_int_t ngx_scep_cms_names(ngx_str_t *der, ngx_str_t *issuer,
+    ngx_str_t *subject);
+
 /* Writes an IssuerAndSerialNumber. */
 void ngx_scep_cms_put_id(ngx_pki_der_writer_t *w, ngx_scep_id_t *id);
 

@@ -28,6 +28,8 @@ static ngx_int_t ngx_scep_ciphers_legacy(ngx_pool_t *pool,
     ngx_scep_ciphers_t *ciphers);
 static ngx_int_t ngx_scep_envelope_wrap(ngx_pool_t *pool,
     ngx_scep_seal_t *seal, ngx_str_t *key, ngx_str_t *out);
+static ngx_int_t ngx_scep_envelope_wrap_rsa(ngx_pool_t *pool,
+    ngx_scep_seal_t *seal, ngx_str_t *key, ngx_str_t *out);
 static ngx_int_t ngx_scep_envelope_wrap_init(EVP_PKEY_CTX *ctx, EVP_MD *oaep);
 static ngx_int_t ngx_scep_envelope_encrypt(ngx_pool_t *pool,
     EVP_CIPHER *cipher, u_char *key, u_char *iv, ngx_str_t *content,
@@ -266,7 +268,9 @@ ngx_scep_envelope_seal(ngx_pool_t *pool, ngx_scep_ciphers_t *ciphers,
     wrapper = ngx_pki_der_begin(&w, ngx_pki_der_explicit(0));
     data = ngx_pki_der_begin(&w, NGX_PKI_DER_SEQUENCE);
 
-    ngx_pki_der_put_uint(&w, 0);
+    /* 3 with a password, RFC 5652, 6.1 */
+
+    ngx_pki_der_put_uint(&w, seal->password != NULL ? 3 : 0);
 
     mark = ngx_pki_der_begin(&w, NGX_PKI_DER_SET);
     ngx_scep_envelope_put_recipient(&w, seal, &encrypted_key);
@@ -284,6 +288,18 @@ ngx_scep_envelope_seal(ngx_pool_t *pool, ngx_scep_ciphers_t *ciphers,
 
 static ngx_int_t
 ngx_scep_envelope_wrap(ngx_pool_t *pool, ngx_scep_seal_t *seal,
+    ngx_str_t *key, ngx_str_t *out)
+{
+    if (seal->password != NULL) {
+        return ngx_scep_password_wrap(pool, seal->password, key, out);
+    }
+
+    return ngx_scep_envelope_wrap_rsa(pool, seal, key, out);
+}
+
+
+static ngx_int_t
+ngx_scep_envelope_wrap_rsa(ngx_pool_t *pool, ngx_scep_seal_t *seal,
     ngx_str_t *key, ngx_str_t *out)
 {
     ngx_int_t      rc;
@@ -367,13 +383,20 @@ ngx_scep_envelope_encrypt(ngx_pool_t *pool, EVP_CIPHER *cipher, u_char *key,
 }
 
 
-/* KeyTransRecipientInfo, RFC 5652, 6.2.1 */
+/* KeyTransRecipientInfo, RFC 5652, 6.2.1, or PasswordRecipientInfo */
 
 static void
 ngx_scep_envelope_put_recipient(ngx_pki_der_writer_t *w,
     ngx_scep_seal_t *seal, ngx_str_t *encrypted_key)
 {
     size_t  mark;
+
+    if (seal->password != NULL) {
+        ngx_scep_password_put(w, seal->password,
+                              &ngx_scep_cipher_names[seal->cipher].oid,
+                              encrypted_key);
+        return;
+    }
 
     mark = ngx_pki_der_begin(w, NGX_PKI_DER_SEQUENCE);
 

@@ -13,6 +13,7 @@
 
 #include "ngx_pki.h"
 #include "ngx_scep_message.h"
+#include "ngx_scep_password.h"
 
 
 #define NGX_SCEP_MAX_KEY_LEN     32
@@ -42,6 +43,7 @@ typedef struct {
 typedef struct {
     ngx_scep_certificate_t    *recipient;
     EVP_PKEY                  *key;          /* of the recipient */
+    ngx_scep_password_t       *password;     /* instead, unless NULL */
     EVP_MD                    *oaep;         /* NULL: PKCS#1 v1.5 */
     ngx_str_t                 *oaep_oid;
     ngx_scep_cipher_e          cipher;

@@ -187,7 +187,9 @@ ngx_scep_message_signer_info(ngx_scep_message_t *m, ngx_pki_der_t *der)
         return NGX_DECLINED;
     }
 
-    if (ngx_pki_der_get_algorithm(der, &m->signature_oid, &params) != NGX_OK
+    if (ngx_pki_der_get_algorithm(der, &m->signature_oid,
+                                  &m->signature_params)
+        != NGX_OK
         || ngx_pki_der_get(der, NGX_PKI_DER_OCTET_STRING, &m->signature)
            != NGX_OK
         || ngx_pki_der_skip_optional(der, ngx_pki_der_explicit(1)) != NGX_OK
@@ -473,6 +475,7 @@ ngx_scep_message_signer(ngx_scep_message_t *m, ngx_str_t *certificates)
 
         if (!found && ngx_scep_cms_match(&m->sid, &c)) {
             m->signer = c;
+            m->signer_der = whole;
             found = 1;
         }
     }

@@ -65,9 +65,11 @@ typedef struct {
     ngx_str_t                  digest;       /* the attribute messageDigest */
     ngx_str_t                  digest_oid;
     ngx_str_t                  signature_oid;
+    ngx_str_t                  signature_params;  /* whole, or empty */
     ngx_str_t                  signature;
     ngx_scep_id_t              sid;
     ngx_scep_certificate_t     signer;
+    ngx_str_t                  signer_der;   /* its certificate, whole */
 
     ngx_scep_recipient_t       recipients[NGX_SCEP_MAX_RECIPIENTS];
     ngx_uint_t                 nrecipients;

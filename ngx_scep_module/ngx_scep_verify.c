@@ -5,6 +5,7 @@
 
 
 #include "ngx_scep_verify.h"
+#include "ngx_pki_pss.h"
 #include "ngx_pki_public_key.h"
 
 
@@ -25,17 +26,20 @@ typedef struct {
     ngx_str_t                  oid;
     ngx_pki_key_type_e         type;
     ngx_scep_digest_e          digest;
+    unsigned                   pss:1;        /* the parameters say more */
 } ngx_scep_algorithm_t;
 
 
 static ngx_int_t ngx_scep_verify_algorithm(ngx_scep_digests_t *digests,
     ngx_scep_message_t *m, ngx_scep_signer_t *signer);
+static ngx_int_t ngx_scep_verify_pss(EVP_MD *md, ngx_str_t *params,
+    ngx_scep_signer_t *signer);
 static ngx_int_t ngx_scep_verify_key(ngx_scep_message_t *m);
 static ngx_int_t ngx_scep_verify_digest(EVP_MD *md, ngx_scep_message_t *m);
 static ngx_int_t ngx_scep_verify_load(ngx_pool_t *pool,
     ngx_scep_message_t *m, ngx_scep_signer_t *signer);
 static ngx_int_t ngx_scep_verify_signature(EVP_MD *md, ngx_scep_message_t *m,
-    EVP_PKEY *key);
+    ngx_scep_signer_t *signer);
 static ngx_uint_t ngx_scep_verify_name(ngx_str_t *name, X509 *x509);
 static void ngx_scep_digests_cleanup(void *data);
 static void ngx_scep_verify_cleanup(void *data);
@@ -52,33 +56,38 @@ static ngx_scep_digest_name_t  ngx_scep_digest_names[NGX_SCEP_DIGESTS] = {
 
 static ngx_scep_algorithm_t  ngx_scep_algorithms[] = {
 
-    /* rsaEncryption; sha256, sha384, sha512, sha1, md5WithRSAEncryption */
+    /* rsaEncryption, RSASSA-PSS */
 
     { ngx_string("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"),
-      NGX_PKI_KEY_RSA, NGX_SCEP_DIGESTS },
+      NGX_PKI_KEY_RSA, NGX_SCEP_DIGESTS, 0 },
+    { ngx_string("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"),
+      NGX_PKI_KEY_RSA, NGX_SCEP_DIGESTS, 1 },
+
+    /* sha256, sha384, sha512, sha1, md5WithRSAEncryption */
+
     { ngx_string("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"),
-      NGX_PKI_KEY_RSA, NGX_SCEP_SHA256 },
+      NGX_PKI_KEY_RSA, NGX_SCEP_SHA256, 0 },
     { ngx_string("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0c"),
-      NGX_PKI_KEY_RSA, NGX_SCEP_SHA384 },
+      NGX_PKI_KEY_RSA, NGX_SCEP_SHA384, 0 },
     { ngx_string("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0d"),
-      NGX_PKI_KEY_RSA, NGX_SCEP_SHA512 },
+      NGX_PKI_KEY_RSA, NGX_SCEP_SHA512, 0 },
     { ngx_string("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05"),
-      NGX_PKI_KEY_RSA, NGX_SCEP_SHA1 },
+      NGX_PKI_KEY_RSA, NGX_SCEP_SHA1, 0 },
     { ngx_string("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04"),
-      NGX_PKI_KEY_RSA, NGX_SCEP_MD5 },
+      NGX_PKI_KEY_RSA, NGX_SCEP_MD5, 0 },
 
     /* ecdsa-with-SHA256, SHA384, SHA512, SHA1 */
 
     { ngx_string("\x2a\x86\x48\xce\x3d\x04\x03\x02"),
-      NGX_PKI_KEY_EC, NGX_SCEP_SHA256 },
+      NGX_PKI_KEY_EC, NGX_SCEP_SHA256, 0 },
     { ngx_string("\x2a\x86\x48\xce\x3d\x04\x03\x03"),
-      NGX_PKI_KEY_EC, NGX_SCEP_SHA384 },
+      NGX_PKI_KEY_EC, NGX_SCEP_SHA384, 0 },
     { ngx_string("\x2a\x86\x48\xce\x3d\x04\x03\x04"),
-      NGX_PKI_KEY_EC, NGX_SCEP_SHA512 },
+      NGX_PKI_KEY_EC, NGX_SCEP_SHA512, 0 },
     { ngx_string("\x2a\x86\x48\xce\x3d\x04\x01"),
-      NGX_PKI_KEY_EC, NGX_SCEP_SHA1 },
+      NGX_PKI_KEY_EC, NGX_SCEP_SHA1, 0 },
 
-    { ngx_null_string, 0, NGX_SCEP_DIGESTS }
+    { ngx_null_string, 0, NGX_SCEP_DIGESTS, 0 }
 };
 
 
@@ -188,7 +197,7 @@ ngx_scep_verify(ngx_pool_t *pool, ngx_scep_digests_t *digests,
         return rc;
     }
 
-    return ngx_scep_verify_signature(md, m, signer->key);
+    return ngx_scep_verify_signature(md, m, signer);
 }
 
 
@@ -222,6 +231,37 @@ ngx_scep_verify_algorithm(ngx_scep_digests_t *digests, ngx_scep_message_t *m,
                                        "the signature algorithm is not "
                                        "allowed");
     }
+
+    signer->pss = a->pss;
+
+    if (a->pss
+        && ngx_scep_verify_pss(digests->md[signer->digest],
+                               &m->signature_params, signer)
+           != NGX_OK)
+    {
+        return ngx_scep_message_refuse(m, NGX_SCEP_BAD_ALG,
+                                       "the parameters of RSASSA-PSS are not "
+                                       "allowed");
+    }
+
+    return NGX_OK;
+}
+
+
+/* the hash must be that of digestAlgorithm: RFC 4056, 3 */
+
+static ngx_int_t
+ngx_scep_verify_pss(EVP_MD *md, ngx_str_t *params, ngx_scep_signer_t *signer)
+{
+    ngx_pki_pss_t  pss;
+
+    if (ngx_pki_pss_decode(params, &pss) != NGX_OK
+        || pss.md != EVP_MD_get_type(md))
+    {
+        return NGX_DECLINED;
+    }
+
+    signer->salt = pss.salt;
 
     return NGX_OK;
 }
@@ -297,7 +337,8 @@ ngx_scep_verify_load(ngx_pool_t *pool, ngx_scep_message_t *m,
 /* over the attributes as a SET OF, not as [0]: RFC 5652, 5.4 */
 
 static ngx_int_t
-ngx_scep_verify_signature(EVP_MD *md, ngx_scep_message_t *m, EVP_PKEY *key)
+ngx_scep_verify_signature(EVP_MD *md, ngx_scep_message_t *m,
+    ngx_scep_signer_t *signer)
 {
     u_char         buf[EVP_MAX_MD_SIZE], tag;
     ngx_int_t      rc;
@@ -326,7 +367,13 @@ ngx_scep_verify_signature(EVP_MD *md, ngx_scep_message_t *m, EVP_PKEY *key)
     digest.data = buf;
     digest.len = len;
 
-    rc = ngx_pki_key_verify(key, md, 0, &digest, &m->signature);
+    if (signer->pss) {
+        rc = ngx_pki_pss_verify(signer->key, md, signer->salt, &digest,
+                                &m->signature);
+
+    } else {
+        rc = ngx_pki_key_verify(signer->key, md, 0, &digest, &m->signature);
+    }
 
     if (rc == NGX_DECLINED) {
         return ngx_scep_message_refuse(m, NGX_SCEP_BAD_MESSAGE_CHECK,

@@ -34,6 +34,8 @@ typedef struct {
 typedef struct {
     ngx_uint_t                 md5;
     ngx_scep_digest_e          digest;
+    unsigned                   pss:1;        /* RSASSA-PSS */
+    ngx_uint_t                 salt;         /* of it, in octets */
     EVP_PKEY                  *key;          /* freed with the pool */
 } ngx_scep_signer_t;
 

@@ -219,7 +219,8 @@ ngx_http_pki_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_OK;
     }
 
-    if (ngx_http_pki_init_redis(cf, pmcf) != NGX_OK
+    if (ngx_pki_authority_link(cf, &pmcf->authorities) != NGX_OK
+        || ngx_http_pki_init_redis(cf, pmcf) != NGX_OK
         || ngx_http_pki_init_zone(cf, pmcf) != NGX_OK
         || ngx_pki_profile_builtin(cf, &pmcf->profiles) != NGX_OK
         || ngx_pki_store_init() != NGX_OK

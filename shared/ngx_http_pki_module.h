@@ -138,6 +138,13 @@ ngx_int_t ngx_http_pki_send(ngx_http_request_t *r, ngx_uint_t status,
 ngx_int_t ngx_http_pki_add_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value);
 
+/* A quoted strong ETag of "body", in "pool"; NGX_ERROR: out of memory. */
+ngx_int_t ngx_http_pki_etag(ngx_pool_t *pool, ngx_str_t *body,
+    ngx_str_t *etag);
+
+/* Adds it to an answer, so that nginx may say 304. */
+ngx_int_t ngx_http_pki_add_etag(ngx_http_request_t *r, ngx_str_t *body);
+
 /* 503 with Retry-After and one line of text. */
 ngx_int_t ngx_http_pki_unavailable(ngx_http_request_t *r, ngx_uint_t seconds,
     ngx_str_t *text);

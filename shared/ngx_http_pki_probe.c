@@ -27,6 +27,8 @@ static u_char *ngx_http_pki_probe_vaults(ngx_http_pki_main_conf_t *pmcf,
 static ngx_uint_t ngx_http_pki_probe_median(ngx_pki_https_counters_t *c);
 static u_char *ngx_http_pki_probe_authority(ngx_pki_authority_t *a, u_char *p,
     u_char *last, ngx_uint_t *up);
+static u_char *ngx_http_pki_probe_certificate(ngx_pki_authority_t *a,
+    u_char *p, u_char *last);
 static u_char *ngx_http_pki_probe_crl(ngx_pki_authority_t *a, u_char *p,
     u_char *last, ngx_uint_t *up);
 static u_char *ngx_http_pki_probe_crl_ok(ngx_pki_authority_t *a, u_char *p,
@@ -91,6 +93,7 @@ ngx_http_pki_probe_handler(ngx_http_request_t *r)
 
     for (i = 0; i < pmcf->authorities.nelts; i++) {
         p = ngx_http_pki_probe_authority(a[i], p, last, &up);
+        p = ngx_http_pki_probe_certificate(a[i], p, last);
         p = ngx_http_pki_probe_crl(a[i], p, last, &up);
     }
 
@@ -117,7 +120,7 @@ ngx_http_pki_probe_size(ngx_http_pki_main_conf_t *pmcf)
 {
     return NGX_MAX_ERROR_STR
            + pmcf->authorities.nelts
-             * (2 * NGX_PKI_ZONE_NAME_LEN + NGX_PKI_ZONE_TEXT_LEN
+             * (4 * NGX_PKI_ZONE_NAME_LEN + NGX_PKI_ZONE_TEXT_LEN
                 + NGX_PKI_CRL_TEXT_LEN + 1024);
 }
 
@@ -155,7 +158,13 @@ ngx_http_pki_probe_authority(ngx_pki_authority_t *a, u_char *p, u_char *last,
     trouble = ngx_pki_authority_trouble(a);
 
     if (trouble != NULL) {
-        *up = 0;
+
+        /* one that is still to come keeps no node from serving the others */
+
+        if (a->certificate != NULL || a->previous == NULL || a->enrols) {
+            *up = 0;
+        }
+
         return ngx_slprintf(p, last, "authority %V: %V\n", &a->name, trouble);
     }
 
@@ -201,6 +210,43 @@ ngx_http_pki_probe_authority(ngx_pki_authority_t *a, u_char *p, u_char *last,
     }
 
     return ngx_slprintf(p, last, "authority %V: ok\n", &a->name);
+}
+
+
+/* to compare with what a device shows; old ones show SHA-1 */
+
+static u_char *
+ngx_http_pki_probe_certificate(ngx_pki_authority_t *a, u_char *p, u_char *last)
+{
+    u_char     hex[2 * 32], digest[EVP_MAX_MD_SIZE];
+    ngx_str_t  text;
+
+    if (a->certificate == NULL) {
+        return p;
+    }
+
+    text.data = hex;
+    text.len = ngx_hex_dump(hex, a->fingerprint, 32) - hex;
+
+    p = ngx_slprintf(p, last, "certificate %V: sha256 %V", &a->name, &text);
+
+    if (EVP_Digest(a->der.data, a->der.len, digest, NULL, EVP_sha1(), NULL)
+        == 1)
+    {
+        text.len = ngx_hex_dump(hex, digest, 20) - hex;
+        p = ngx_slprintf(p, last, ", sha1 %V", &text);
+
+    } else {
+        ERR_clear_error();
+    }
+
+    p = ngx_http_pki_probe_time(p, last, ", ends at ", a->not_after);
+
+    if (a->previous != NULL) {
+        p = ngx_slprintf(p, last, ", follows %V", &a->previous->name);
+    }
+
+    return ngx_slprintf(p, last, "\n");
 }
 
 

@@ -9,6 +9,9 @@
 #include "ngx_http_pki_module.h"
 
 
+#define NGX_HTTP_PKI_ETAG_OCTETS  16         /* of SHA-256 */
+
+
 typedef struct {
     size_t                     max;
     ngx_http_pki_body_pt       handler;
@@ -39,6 +42,8 @@ static ngx_int_t ngx_http_pki_too_large(ngx_http_request_t *r, off_t len);
 static u_char *ngx_http_pki_collect_buf(ngx_buf_t *b, u_char *p,
     ngx_log_t *log);
 static void ngx_http_pki_op_cleanup(void *data);
+static ngx_table_elt_t *ngx_http_pki_push_header(ngx_http_request_t *r,
+    const char *name, ngx_str_t *value);
 
 
 ngx_http_pki_ctx_t *
@@ -425,11 +430,64 @@ ngx_int_t
 ngx_http_pki_add_header(ngx_http_request_t *r, const char *name,
     ngx_str_t *value)
 {
+    return ngx_http_pki_push_header(r, name, value) != NULL
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_pki_add_etag(ngx_http_request_t *r, ngx_str_t *body)
+{
+    ngx_str_t  etag;
+
+    if (ngx_http_pki_etag(r->pool, body, &etag) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    r->headers_out.etag = ngx_http_pki_push_header(r, "ETag", &etag);
+
+    return (r->headers_out.etag != NULL) ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_pki_etag(ngx_pool_t *pool, ngx_str_t *body, ngx_str_t *etag)
+{
+    u_char  *p, digest[EVP_MAX_MD_SIZE];
+
+    if (EVP_Digest(body->data, body->len, digest, NULL, EVP_sha256(), NULL)
+        != 1)
+    {
+        ERR_clear_error();
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(pool, 2 + 2 * NGX_HTTP_PKI_ETAG_OCTETS);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    etag->data = p;
+
+    *p++ = '"';
+    p = ngx_hex_dump(p, digest, NGX_HTTP_PKI_ETAG_OCTETS);
+    *p++ = '"';
+
+    etag->len = p - etag->data;
+
+    return NGX_OK;
+}
+
+
+static ngx_table_elt_t *
+ngx_http_pki_push_header(ngx_http_request_t *r, const char *name,
+    ngx_str_t *value)
+{
     ngx_table_elt_t  *h;
 
     h = ngx_list_push(&r->headers_out.headers);
     if (h == NULL) {
-        return NGX_ERROR;
+        return NULL;
     }
 
 #if (NGX_PKI_HEADER_LISTS)
@@ -441,7 +499,7 @@ ngx_http_pki_add_header(ngx_http_request_t *r, const char *name,
     h->key.data = (u_char *) name;
     h->value = *value;
 
-    return NGX_OK;
+    return h;
 }
 
 

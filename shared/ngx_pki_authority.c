@@ -13,6 +13,8 @@
 #include <openssl/x509v3.h>
 
 
+static ngx_int_t ngx_pki_authority_link_one(ngx_conf_t *cf,
+    ngx_array_t *authorities, ngx_pki_authority_t *a);
 static ngx_int_t ngx_pki_authority_load_key(ngx_conf_t *cf,
     ngx_pki_authority_t *a);
 static void ngx_pki_authority_check_mode(ngx_conf_t *cf,
@@ -46,6 +48,69 @@ ngx_pki_authority_find(ngx_array_t *authorities, ngx_str_t *name)
     }
 
     return NULL;
+}
+
+
+ngx_int_t
+ngx_pki_authority_link(ngx_conf_t *cf, ngx_array_t *authorities)
+{
+    ngx_uint_t             i;
+    ngx_pki_authority_t  **a;
+
+    a = authorities->elts;
+
+    for (i = 0; i < authorities->nelts; i++) {
+        if (a[i]->previous_name.len != 0
+            && ngx_pki_authority_link_one(cf, authorities, a[i]) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* an authority follows one, and one follows it, so there are chains only */
+
+static ngx_int_t
+ngx_pki_authority_link_one(ngx_conf_t *cf, ngx_array_t *authorities,
+    ngx_pki_authority_t *a)
+{
+    ngx_pki_authority_t  *p;
+
+    p = ngx_pki_authority_find(authorities, &a->previous_name);
+
+    if (p == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "authority \"%V\": \"previous\" names \"%V\", which "
+                           "no \"pki_authority\" defines",
+                           &a->name, &a->previous_name);
+        return NGX_ERROR;
+    }
+
+    if (p->next != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "authorities \"%V\" and \"%V\" have the same "
+                           "\"previous\": \"%V\"",
+                           &p->next->name, &a->name, &p->name);
+        return NGX_ERROR;
+    }
+
+    a->previous = p;
+    p->next = a;
+
+    for (/* void */; p != NULL; p = p->previous) {
+
+        if (p == a) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "authority \"%V\" would follow itself by "
+                               "\"previous\"", &a->name);
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
 }
 
 

@@ -47,7 +47,9 @@ typedef struct ngx_pki_bootstrap_s  ngx_pki_bootstrap_t;
 typedef struct ngx_pki_crl_cache_s  ngx_pki_crl_cache_t;
 
 
-typedef struct {
+typedef struct ngx_pki_authority_s  ngx_pki_authority_t;
+
+struct ngx_pki_authority_s {
     /* settings */
     ngx_str_t                  name;
     ngx_str_t                  subject;      /* as configured, RFC 4514 */
@@ -64,6 +66,7 @@ typedef struct {
     ngx_str_t                  chain_file;
     ngx_pki_key_spec_t         create;       /* type 0: do not */
     time_t                     create_validity;
+    ngx_str_t                  previous_name;
     ngx_str_t                  base_url;
     ngx_str_t                  ocsp_url;
     ngx_str_t                  crl_url;
@@ -72,10 +75,15 @@ typedef struct {
     const EVP_MD              *md;           /* signature_digest */
     unsigned                   pss:1;
     unsigned                   scep:1;       /* a location uses it for that */
+    unsigned                   enrols:1;     /* a location issues by it */
 
     /* nginx -t: key and certificate are made at the first start; all below
      * is empty then */
     unsigned                   absent:1;
+
+    /* roll-over: the one that this follows, the one that follows this */
+    ngx_pki_authority_t       *previous;     /* NULL: none */
+    ngx_pki_authority_t       *next;
 
     /* loaded; in the cycle's pool.  That of a vault key may come later, in
      * the worker: until then "certificate" is NULL, "der" and all that
@@ -116,7 +124,7 @@ typedef struct {
     ngx_str_t                  trouble;      /* if unhealthy or it waits */
     ngx_str_t                  warning;      /* not all will work */
     u_char                     trouble_text[NGX_PKI_ZONE_TEXT_LEN];
-} ngx_pki_authority_t;
+};
 
 
 /*
@@ -124,6 +132,12 @@ typedef struct {
  * ngx_pki_authority_t *).  NGX_CONF_OK or NGX_CONF_ERROR, logged.
  */
 char *ngx_pki_authority_block(ngx_conf_t *cf, ngx_array_t *authorities);
+
+/*
+ * When all blocks are read, before the next: settles who follows whom, of all
+ * with "previous".  NGX_ERROR: logged.
+ */
+ngx_int_t ngx_pki_authority_link(ngx_conf_t *cf, ngx_array_t *authorities);
 
 /*
  * After the configuration is read: loads key and certificate, or makes them

@@ -49,6 +49,8 @@ static char *ngx_pki_authority_set_url(ngx_conf_t *cf, ngx_pki_authority_t *a,
     ngx_pki_authority_directive_t *d);
 static char *ngx_pki_authority_set_digest(ngx_conf_t *cf,
     ngx_pki_authority_t *a, ngx_pki_authority_directive_t *d);
+static char *ngx_pki_authority_set_previous(ngx_conf_t *cf,
+    ngx_pki_authority_t *a, ngx_pki_authority_directive_t *d);
 static char *ngx_pki_authority_unavailable(ngx_conf_t *cf,
     ngx_pki_authority_t *a, ngx_pki_authority_directive_t *d);
 static ngx_int_t ngx_pki_authority_is_name(ngx_str_t *name);
@@ -90,7 +92,8 @@ static ngx_pki_authority_directive_t  ngx_pki_authority_directives[] = {
     { ngx_string("csr"), 1, 1, ngx_pki_authority_set_file,
       offsetof(ngx_pki_authority_t, csr_file) },
 
-    { ngx_string("previous"), 1, 1, ngx_pki_authority_unavailable, 0 },
+    { ngx_string("previous"), 1, 1, ngx_pki_authority_set_previous,
+      offsetof(ngx_pki_authority_t, previous_name) },
 
     { ngx_string("directory"), 1, 8, ngx_pki_authority_unavailable, 0 },
 
@@ -511,6 +514,27 @@ ngx_pki_authority_set_digest(ngx_conf_t *cf, ngx_pki_authority_t *a,
     }
 
     a->pss = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_pki_authority_set_previous(ngx_conf_t *cf, ngx_pki_authority_t *a,
+    ngx_pki_authority_directive_t *d)
+{
+    char  *rv;
+
+    rv = ngx_pki_authority_set_text(cf, a, d);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (a->previous_name.len == a->name.len
+        && ngx_strncmp(a->previous_name.data, a->name.data, a->name.len) == 0)
+    {
+        return "names the authority itself";
+    }
 
     return NGX_CONF_OK;
 }

@@ -29,6 +29,7 @@ struct ngx_pki_ca_job_s {
     ngx_pki_op_t              *op;
     ngx_pki_authority_t       *authority;
     unsigned                   request:1;
+    unsigned                   at_once:1;    /* there is no event loop yet */
 
     ngx_int_t                  rc;           /* NGX_ERROR: logged */
     ngx_str_t                  der;

@@ -87,6 +87,7 @@ ngx_pki_ca_make(ngx_pki_ca_job_t *job)
     sign->key = a->key;
     sign->md = a->md;
     sign->pss = a->pss;
+    sign->at_once = job->at_once;
     sign->handler = ngx_pki_ca_make_sign_handler;
     sign->data = job;
 
@@ -374,9 +375,8 @@ ngx_pki_ca_create(ngx_conf_t *cf, ngx_pki_authority_t *a)
     job.op = op;
     job.authority = a;
     job.request = (a->csr_file.len != 0);
+    job.at_once = 1;
     job.handler = ngx_pki_ca_create_handler;
-
-    /* a key of a file has no thread pool yet, and so answers at once */
 
     ngx_pki_ca_make(&job);
 

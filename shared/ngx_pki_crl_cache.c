@@ -13,14 +13,12 @@
 
 #define NGX_PKI_CRL_CACHE_TICK   100         /* msec */
 
-/* loading was in vain: msec until that is tried again, by itself later */
+/* loading was in vain: msec until that is tried again, by itself later, but
+ * sooner if Redis failed a new worker */
 
 #define NGX_PKI_CRL_CACHE_HOLD   1000
+#define NGX_PKI_CRL_CACHE_SOON   200
 #define NGX_PKI_CRL_CACHE_AGAIN  10000
-
-/* msec that a new worker has for its first connection */
-
-#define NGX_PKI_CRL_CACHE_YOUNG  3000
 
 
 /* one an authority, in the cycle's pool */
@@ -43,6 +41,8 @@ struct ngx_pki_crl_cache_s {
 
 static void ngx_pki_crl_cache_cleanup(void *data);
 static void ngx_pki_crl_cache_timer_handler(ngx_event_t *ev);
+static void ngx_pki_crl_cache_last(ngx_pki_crl_cache_t *cache);
+static void ngx_pki_crl_cache_settle(ngx_pki_crl_cache_t *cache);
 static void ngx_pki_crl_cache_ahead(ngx_pki_crl_cache_t *cache);
 static void ngx_pki_crl_cache_ahead_handler(ngx_pki_crl_item_t *item);
 static ngx_uint_t ngx_pki_crl_cache_wants(ngx_pki_crl_cache_t *cache,
@@ -147,8 +147,11 @@ ngx_pki_crl_cache_timer_handler(ngx_event_t *ev)
     cache = ev->data;
 
     if (ngx_exiting) {
+        ngx_pki_crl_cache_last(cache);
         return;
     }
+
+    ngx_pki_crl_cache_settle(cache);
 
     if (!cache->ahead) {
         cache->next = 0;
@@ -156,6 +159,46 @@ ngx_pki_crl_cache_timer_handler(ngx_event_t *ev)
     }
 
     ngx_add_timer(ev, NGX_PKI_CRL_CACHE_TICK);
+}
+
+
+/* whoever waits for Redis to answer again gets one more try */
+
+static void
+ngx_pki_crl_cache_last(ngx_pki_crl_cache_t *cache)
+{
+    ngx_uint_t           i;
+    ngx_pki_crl_item_t  *item;
+
+    for (i = 0; i < NGX_PKI_CRL_LISTS; i++) {
+        item = cache->items[i];
+
+        if (item != NULL && ngx_pki_crl_item_is_stranded(item)
+            && ngx_pki_crl_item_load(item) != NGX_OK)
+        {
+            ngx_pki_crl_item_settle(item);
+        }
+    }
+}
+
+
+/* whoever still waits when the patience ends is told */
+
+static void
+ngx_pki_crl_cache_settle(ngx_pki_crl_cache_t *cache)
+{
+    ngx_uint_t           i;
+    ngx_pki_crl_item_t  *item;
+
+    for (i = 0; i < NGX_PKI_CRL_LISTS; i++) {
+        item = cache->items[i];
+
+        if (item != NULL && ngx_pki_crl_item_is_stranded(item)
+            && !ngx_pki_crl_item_is_patient(item))
+        {
+            ngx_pki_crl_item_settle(item);
+        }
+    }
 }
 
 
@@ -223,7 +266,8 @@ ngx_pki_crl_cache_wants(ngx_pki_crl_cache_t *cache, ngx_uint_t list)
 
     if (cache->authority->store.crl->number[list] == 0
         && list != NGX_PKI_CRL_FULL
-        && (item == NULL || item->copy == NULL))
+        && (item == NULL
+            || (item->copy == NULL && !ngx_pki_crl_item_is_awaited(item))))
     {
         return 0;
     }
@@ -233,7 +277,9 @@ ngx_pki_crl_cache_wants(ngx_pki_crl_cache_t *cache, ngx_uint_t list)
     }
 
     if (item->loading || ngx_pki_crl_item_is_fresh(item)
-        || ngx_pki_crl_item_is_held(item, NGX_PKI_CRL_CACHE_AGAIN))
+        || ngx_pki_crl_item_is_held(item, ngx_pki_crl_item_is_patient(item)
+                                          ? NGX_PKI_CRL_CACHE_SOON
+                                          : NGX_PKI_CRL_CACHE_AGAIN))
     {
         return 0;
     }
@@ -299,7 +345,7 @@ ngx_pki_crl_cache_is_settled(ngx_pki_crl_cache_t *cache,
                || cache->authority->store.slot == NULL
                || cache->authority->store.crl == NULL
                || (item != NULL && item->copy != NULL)
-               || ngx_current_msec - cache->since >= NGX_PKI_CRL_CACHE_YOUNG;
+               || ngx_current_msec - cache->since >= NGX_PKI_CRL_ITEM_YOUNG;
     }
 
     if (want->max != 0
@@ -311,7 +357,8 @@ ngx_pki_crl_cache_is_settled(ngx_pki_crl_cache_t *cache,
     return item != NULL
            && (ngx_pki_crl_item_is_fresh(item)
                || ngx_pki_crl_item_is_slow(item)
-               || ngx_pki_crl_item_is_held(item, NGX_PKI_CRL_CACHE_HOLD));
+               || (ngx_pki_crl_item_is_held(item, NGX_PKI_CRL_CACHE_HOLD)
+                   && !ngx_pki_crl_item_is_patient(item)));
 }
 
 
@@ -436,7 +483,8 @@ ngx_pki_crl_cache_item(ngx_pki_crl_cache_t *cache, ngx_uint_t list)
     if (cache->items[list] == NULL) {
         cache->items[list] = ngx_pki_crl_item_create(cache->pool,
                                                      cache->authority,
-                                                     &cache->wait, list);
+                                                     &cache->wait, list,
+                                                     cache->since);
     }
 
     return cache->items[list];

@@ -16,11 +16,11 @@ static ngx_atomic_uint_t ngx_pki_crl_item_number(ngx_pki_crl_item_t *item);
 static ngx_uint_t ngx_pki_crl_item_is_behind(ngx_pki_crl_item_t *item);
 static ngx_uint_t ngx_pki_crl_item_wanted(ngx_pki_crl_load_t *load);
 static void ngx_pki_crl_item_see(ngx_pki_crl_item_t *item);
-static ngx_uint_t ngx_pki_crl_item_is_awaited(ngx_pki_crl_item_t *item);
+static void ngx_pki_crl_item_release(ngx_pki_crl_item_t *item);
 static void ngx_pki_crl_item_load_handler(ngx_pki_crl_load_t *load);
+static ngx_uint_t ngx_pki_crl_item_tries_again(ngx_pki_crl_item_t *item);
 static void ngx_pki_crl_item_loaded(ngx_pki_crl_item_t *item);
 static void ngx_pki_crl_item_pem_handler(ngx_pki_crl_pem_t *pem);
-static void ngx_pki_crl_item_settle(ngx_pki_crl_item_t *item);
 static void ngx_pki_crl_item_replace(ngx_pki_crl_item_t *item,
     ngx_pki_crl_copy_t *copy);
 static void ngx_pki_crl_item_drop(ngx_pki_crl_copy_t **copy);
@@ -28,7 +28,7 @@ static void ngx_pki_crl_item_drop(ngx_pki_crl_copy_t **copy);
 
 ngx_pki_crl_item_t *
 ngx_pki_crl_item_create(ngx_pool_t *pool, ngx_pki_authority_t *a,
-    ngx_pki_crl_wait_t *wait, ngx_uint_t list)
+    ngx_pki_crl_wait_t *wait, ngx_uint_t list, ngx_msec_t since)
 {
     ngx_pki_crl_item_t  *item;
 
@@ -39,6 +39,7 @@ ngx_pki_crl_item_create(ngx_pool_t *pool, ngx_pki_authority_t *a,
 
     item->authority = a;
     item->list = list;
+    item->since = since;
     item->wait = wait;
 
     ngx_queue_init(&item->waiting);
@@ -125,6 +126,19 @@ ngx_pki_crl_item_is_held(ngx_pki_crl_item_t *item, ngx_msec_t time)
 }
 
 
+/*
+ * The old workers, which had one, do not come back: whoever asks behind a
+ * reload waits for a Redis that is slow just then.
+ */
+
+ngx_uint_t
+ngx_pki_crl_item_is_patient(ngx_pki_crl_item_t *item)
+{
+    return item->load.unanswered && item->copy == NULL && !ngx_exiting
+           && ngx_current_msec - item->since < NGX_PKI_CRL_ITEM_YOUNG;
+}
+
+
 ngx_uint_t
 ngx_pki_crl_item_is_used(ngx_pki_crl_item_t *item)
 {
@@ -183,7 +197,7 @@ ngx_pki_crl_item_wait(ngx_pki_crl_item_t *item, ngx_uint_t settled,
             rc = ngx_pki_crl_pem_start(&item->pem, item->copy);
         }
 
-    } else if (!item->loading) {
+    } else if (!item->loading && !ngx_pki_crl_item_is_patient(item)) {
         rc = ngx_pki_crl_item_load(item);
     }
 
@@ -225,6 +239,8 @@ ngx_pki_crl_item_wanted(ngx_pki_crl_load_t *load)
         return 0;
     }
 
+    ngx_pki_crl_item_release(item);
+
     if (ngx_pki_crl_item_is_awaited(item)) {
 
         if (ngx_pki_crl_item_is_slow(item)) {
@@ -260,8 +276,8 @@ ngx_pki_crl_item_see(ngx_pki_crl_item_t *item)
 
 /* those for whom it is too large are told at once */
 
-static ngx_uint_t
-ngx_pki_crl_item_is_awaited(ngx_pki_crl_item_t *item)
+static void
+ngx_pki_crl_item_release(ngx_pki_crl_item_t *item)
 {
     ngx_queue_t           *q, *next;
     ngx_pki_crl_waiter_t  *waiter;
@@ -277,9 +293,22 @@ ngx_pki_crl_item_is_awaited(ngx_pki_crl_item_t *item)
             ngx_pki_crl_wait_wake_one(item->wait, waiter);
         }
     }
+}
 
+
+ngx_uint_t
+ngx_pki_crl_item_is_awaited(ngx_pki_crl_item_t *item)
+{
     return !ngx_queue_empty(&item->waiting)
            || !ngx_queue_empty(&item->waiting_pem);
+}
+
+
+ngx_uint_t
+ngx_pki_crl_item_is_stranded(ngx_pki_crl_item_t *item)
+{
+    return item->copy == NULL && !item->loading
+           && ngx_pki_crl_item_is_awaited(item);
 }
 
 
@@ -318,14 +347,40 @@ ngx_pki_crl_item_load_handler(ngx_pki_crl_load_t *load)
         return;
     }
 
+    if (ngx_pki_crl_item_tries_again(item)) {
+        return;
+    }
+
     ended = item->ended;
     item->ended = NULL;
 
-    ngx_pki_crl_item_settle(item);
+    if (!ngx_pki_crl_item_is_patient(item)) {
+        ngx_pki_crl_item_settle(item);
+    }
 
     if (ended != NULL) {
         ended(item);
     }
+}
+
+
+/* once, in a worker that quits before it had a copy: nobody else tells them */
+
+static ngx_uint_t
+ngx_pki_crl_item_tries_again(ngx_pki_crl_item_t *item)
+{
+    if (!ngx_exiting
+        || item->last
+        || !item->load.unanswered
+        || item->copy != NULL
+        || !ngx_pki_crl_item_is_awaited(item))
+    {
+        return 0;
+    }
+
+    item->last = 1;
+
+    return ngx_pki_crl_item_load(item) == NGX_OK;
 }
 
 
@@ -383,12 +438,7 @@ ngx_pki_crl_item_pem_handler(ngx_pki_crl_pem_t *pem)
 }
 
 
-/*
- * There is nothing more to wait for: whoever waits is told, after the PEM is
- * made if that is what he wants.
- */
-
-static void
+void
 ngx_pki_crl_item_settle(ngx_pki_crl_item_t *item)
 {
     ngx_pki_crl_wait_wake(item->wait, &item->waiting);

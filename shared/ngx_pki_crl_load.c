@@ -40,6 +40,7 @@ ngx_pki_crl_load(ngx_pki_crl_load_t *load)
 
     load->buffer = NULL;
     load->tries = 0;
+    load->unanswered = 0;
 
     return ngx_pki_crl_load_meta(load);
 }
@@ -116,7 +117,8 @@ ngx_pki_crl_load_meta_handler(ngx_pki_store_job_t *job)
         rc = NGX_DECLINED;
         break;
 
-    default:
+    default: /* NGX_PKI_STORE_UNAVAILABLE */
+        load->unanswered = 1;
         rc = NGX_ERROR;
     }
 
@@ -200,7 +202,8 @@ ngx_pki_crl_load_part_handler(ngx_pki_store_job_t *job)
         rc = ngx_pki_crl_load_again(load, job->op->log);
         break;
 
-    default:
+    default: /* NGX_PKI_STORE_UNAVAILABLE */
+        load->unanswered = 1;
         rc = NGX_ERROR;
     }
 

@@ -37,6 +37,9 @@ struct ngx_pki_crl_load_s {
     ngx_pki_crl_load_pt        handler;
     void                      *data;
 
+    ngx_uint_t                 unanswered;   /* rc is NGX_ERROR, for Redis
+                                              * has failed */
+
     ngx_uint_t                 part;         /* private */
     ngx_uint_t                 tries;
 };

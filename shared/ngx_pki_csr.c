@@ -20,6 +20,7 @@
 
 #define NGX_PKI_CSR_OID_CHALLENGE                                            \
     "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07"
+#define NGX_PKI_CSR_OID_KEY_ID         "\x55\x1d\x0e"
 #define NGX_PKI_CSR_OID_EXTENSIONS                                           \
     "\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e"
 #define NGX_PKI_CSR_OID_MS_EXTENSIONS                                        \
@@ -301,6 +302,11 @@ ngx_pki_csr_decode_challenge(ngx_pool_t *pool, ngx_pki_csr_t *csr,
         }
 
         if (csr->challenge.len != 0) {
+
+            if (text.data != content.data) {
+                OPENSSL_cleanse(text.data, text.len);
+            }
+
             return ngx_pki_csr_fail(csr, "it has two challenge passwords");
         }
 
@@ -357,6 +363,12 @@ ngx_pki_csr_decode_extension(ngx_pki_csr_t *csr, ngx_pki_der_t *der)
 
     if (ngx_pki_csr_find_extension(csr, &e.oid) != NULL) {
         return ngx_pki_csr_fail(csr, "it requests an extension twice");
+    }
+
+    /* whoever issues sets it; certmonger asks for another one each time */
+
+    if (ngx_pki_str_eq(&e.oid, NGX_PKI_CSR_OID_KEY_ID)) {
+        return NGX_OK;
     }
 
     if (csr->extensions.nelts == NGX_PKI_CSR_MAX_EXTENSIONS) {

@@ -40,6 +40,9 @@ typedef struct {
     ngx_str_t                  challenge;    /* UTF-8; empty: none */
     ngx_array_t                extensions;   /* of ngx_pki_extension_t */
 
+    /* the caller's, if it has the very key already: making one takes a while */
+    EVP_PKEY                  *pkey;
+
     const char                *error;        /* why decoding failed */
 } ngx_pki_csr_t;
 

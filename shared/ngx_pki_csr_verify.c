@@ -5,16 +5,8 @@
 
 
 #include "ngx_pki_csr.h"
-#include "ngx_pki_der.h"
+#include "ngx_pki_pss.h"
 #include "ngx_pki_public_key.h"
-
-#include <openssl/rsa.h>
-
-
-#define NGX_PKI_CSR_PSS_SALT      20         /* unless it is said */
-#define NGX_PKI_CSR_MAX_PSS_SALT  2048
-
-#define NGX_PKI_CSR_OID_MGF1      "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08"
 
 
 typedef struct {
@@ -36,7 +28,6 @@ static ngx_int_t ngx_pki_csr_signature(ngx_pki_csr_t *csr,
     ngx_pki_csr_signature_t *s);
 static ngx_int_t ngx_pki_csr_pss_params(ngx_str_t *params,
     ngx_pki_csr_signature_t *s);
-static int ngx_pki_csr_pss_digest(ngx_pki_der_t *der);
 static int ngx_pki_csr_check_signature(ngx_pki_csr_t *csr,
     ngx_pki_csr_signature_t *s, EVP_PKEY *pkey, EVP_MD_CTX *ctx);
 
@@ -89,7 +80,15 @@ ngx_pki_csr_verify(ngx_pki_csr_t *csr)
         return NGX_DECLINED;
     }
 
-    pkey = ngx_pki_public_key(&spki);
+    pkey = csr->pkey;
+
+    if (pkey == NULL) {
+        pkey = ngx_pki_public_key(&spki);
+
+    } else {
+        (void) EVP_PKEY_up_ref(pkey);
+    }
+
     ctx = EVP_MD_CTX_new();
 
     rc = 0;
@@ -152,92 +151,20 @@ ngx_pki_csr_signature(ngx_pki_csr_t *csr, ngx_pki_csr_signature_t *s)
 }
 
 
-/*
- * RSASSA-PSS-params, RFC 4055, 3.1; the default digest is SHA-1, which nobody
- * who came as far as PSS has a reason to use.
- */
-
 static ngx_int_t
 ngx_pki_csr_pss_params(ngx_str_t *params, ngx_pki_csr_signature_t *s)
 {
-    int            md;
-    ngx_str_t      oid;
-    ngx_pki_der_t  der, pss, field, mgf;
+    ngx_pki_pss_t  pss;
 
-    if (params->len == 0) {
-        return NGX_DECLINED;
-    }
-
-    ngx_pki_der_init(&der, params);
-
-    if (ngx_pki_der_enter(&der, NGX_PKI_DER_SEQUENCE, &pss) != NGX_OK
-        || ngx_pki_der_enter(&pss, ngx_pki_der_explicit(0), &field) != NGX_OK)
-    {
-        return NGX_DECLINED;
-    }
-
-    md = ngx_pki_csr_pss_digest(&field);
-
-    if (md == NID_undef
-        || ngx_pki_der_enter(&pss, ngx_pki_der_explicit(1), &field) != NGX_OK
-        || ngx_pki_der_enter(&field, NGX_PKI_DER_SEQUENCE, &mgf) != NGX_OK
-        || ngx_pki_der_get(&mgf, NGX_PKI_DER_OID, &oid) != NGX_OK
-        || !ngx_pki_str_eq(&oid, NGX_PKI_CSR_OID_MGF1)
-        || ngx_pki_csr_pss_digest(&mgf) != md
-        || !ngx_pki_der_end(&field))
-    {
-        return NGX_DECLINED;
-    }
-
-    s->salt = NGX_PKI_CSR_PSS_SALT;
-
-    if (ngx_pki_der_peek(&pss) == ngx_pki_der_explicit(2)
-        && (ngx_pki_der_enter(&pss, ngx_pki_der_explicit(2), &field) != NGX_OK
-            || ngx_pki_der_get_uint(&field, &s->salt) != NGX_OK
-            || s->salt > NGX_PKI_CSR_MAX_PSS_SALT
-            || !ngx_pki_der_end(&field)))
-    {
-        return NGX_DECLINED;
-    }
-
-    if (!ngx_pki_der_end(&pss) || !ngx_pki_der_end(&der)) {
+    if (ngx_pki_pss_decode(params, &pss) != NGX_OK) {
         return NGX_DECLINED;
     }
 
     s->pss = 1;
-    s->md = EVP_get_digestbynid(md);
+    s->salt = pss.salt;
+    s->md = EVP_get_digestbynid(pss.md);
 
     return s->md != NULL ? NGX_OK : NGX_DECLINED;
-}
-
-
-/* the AlgorithmIdentifier, which must end "der", of a digest of SHA-2 */
-
-static int
-ngx_pki_csr_pss_digest(ngx_pki_der_t *der)
-{
-    ngx_str_t  oid, params;
-
-    if (ngx_pki_der_get_algorithm(der, &oid, &params) != NGX_OK
-        || !ngx_pki_der_end(der)
-        || (params.len != 0 && !ngx_pki_str_eq(&params, "\x05\x00")))
-    {
-        return NID_undef;
-    }
-
-    if (ngx_pki_str_eq(&oid, "\x60\x86\x48\x01\x65\x03\x04\x02\x01")) {
-        return NID_sha256;
-    }
-
-    if (ngx_pki_str_eq(&oid, "\x60\x86\x48\x01\x65\x03\x04\x02\x02")) {
-        return NID_sha384;
-    }
-
-    if (ngx_pki_str_eq(&oid, "\x60\x86\x48\x01\x65\x03\x04\x02\x03")) {
-        return NID_sha512;
-    }
-
-    return NID_undef;
 }
 
 
@@ -251,10 +178,7 @@ ngx_pki_csr_check_signature(ngx_pki_csr_t *csr, ngx_pki_csr_signature_t *s,
         return 0;
     }
 
-    if (s->pss
-        && (EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) != 1
-            || EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, s->salt) != 1))
-    {
+    if (s->pss && ngx_pki_pss_set(pctx, s->salt) != NGX_OK) {
         return 0;
     }
 

@@ -327,7 +327,7 @@ ngx_pki_follower_fill_waits(ngx_pki_follower_fill_t *fill)
 }
 
 
-/* what Redis has lost is told to it first */
+/* what Redis has lost is told to it first; after a start that is nothing */
 
 static ngx_uint_t
 ngx_pki_follower_walk_is_due(ngx_pki_follower_walk_t *walk)
@@ -337,7 +337,7 @@ ngx_pki_follower_walk_is_due(ngx_pki_follower_walk_t *walk)
     slot = walk->store->slot;
 
     return slot->synced.wall != 0
-           && !slot->restoring
+           && (!slot->restoring || slot->epoch == NGX_PKI_ZONE_FIRST_EPOCH)
            && walk->filled->epoch != slot->epoch;
 }
 

@@ -5,6 +5,8 @@
  * All that is revoked or held is told, not only what is newer than the last
  * change that Redis has: it may count anew already, from where it was.  Redis
  * refuses what it knows, so it does no harm that several nodes do this.
+ *
+ * After a start the zone knows only what Redis itself has said.
  */
 
 
@@ -111,6 +113,7 @@ ngx_pki_follower_restore_begin(ngx_pki_follower_restore_t *restore)
     restore->place = 0;
     restore->restored = 0;
     restore->gone = 0;
+    restore->failed = 0;
     restore->reported = 0;
 }
 
@@ -124,6 +127,11 @@ ngx_pki_follower_restore_slice(ngx_pki_follower_restore_t *restore)
     ngx_pki_zone_revoked_t   revoked[NGX_PKI_RESTORE_SLICE];
 
     store = restore->store;
+
+    if (restore->epoch == NGX_PKI_ZONE_FIRST_EPOCH) {
+        ngx_pki_follower_restore_end(restore);
+        return;
+    }
 
     n = NGX_PKI_RESTORE_SLICE;
     restore->next = restore->place;
@@ -155,7 +163,7 @@ static ngx_int_t
 ngx_pki_follower_restore_send(ngx_pki_follower_restore_t *restore,
     ngx_pki_zone_revoked_t *revoked, ngx_uint_t n)
 {
-    ngx_uint_t            i;
+    ngx_uint_t            i, again;
     ngx_pki_op_t         *op;
     ngx_pki_store_job_t  *jobs;
 
@@ -178,6 +186,10 @@ ngx_pki_follower_restore_send(ngx_pki_follower_restore_t *restore,
         return NGX_ERROR;
     }
 
+    /* what fails may do so for ever: other nodes do not wait for it */
+
+    again = restore->failed;
+
     restore->op = op;
     restore->waiting = n;
     restore->missing = 0;
@@ -188,6 +200,7 @@ ngx_pki_follower_restore_send(ngx_pki_follower_restore_t *restore,
         jobs[i].store = restore->store;
         jobs[i].serial = revoked[i].serial;
         jobs[i].status = revoked[i].status;
+        jobs[i].restoring = !again;
         jobs[i].handler = ngx_pki_follower_restore_handler;
         jobs[i].data = restore;
 

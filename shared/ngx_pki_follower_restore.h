@@ -36,7 +36,7 @@ typedef struct {
     ngx_uint_t                 gone;         /* without a record */
 
     unsigned                   running:1;
-    unsigned                   failed:1;     /* this slice */
+    unsigned                   failed:1;     /* this slice, or the last time */
     unsigned                   reported:1;
 } ngx_pki_follower_restore_t;
 

@@ -6,6 +6,7 @@
 
 #include "ngx_pki_issue.h"
 #include "ngx_pki_der.h"
+#include "ngx_pki_renewal.h"
 #include "ngx_pki_spki.h"
 #include "ngx_pki_tbs.h"
 #include "ngx_pki_transaction.h"
@@ -14,6 +15,7 @@
 #define NGX_PKI_ISSUE_MAX_TRIES        2
 #define NGX_PKI_ISSUE_TRANSACTION_TTL  (24 * 60 * 60)
 #define NGX_PKI_ISSUE_BAD_REQUEST      2     /* RFC 8894, 3.2.1.4.4 */
+#define NGX_PKI_ISSUE_BAD_CERT_ID      4
 
 
 static void ngx_pki_issue_find_handler(ngx_pki_store_job_t *job);
@@ -95,6 +97,15 @@ ngx_pki_issue_start(ngx_pki_issue_t *issue)
 
     if (rc != NGX_OK) {
         ngx_pki_issue_fail(issue, "out of memory");
+        return;
+    }
+
+    if (issue->renewed != NULL
+        && ngx_pki_renewal_check(issue->renewed, issue->csr, &issue->template,
+                                 &refusal)
+           != NGX_OK)
+    {
+        ngx_pki_issue_refuse(issue, &refusal, NGX_PKI_ISSUE_BAD_REQUEST);
         return;
     }
 
@@ -295,7 +306,7 @@ ngx_pki_issue_sign(ngx_pki_issue_t *issue)
 }
 
 
-/* "device" and "user" are the caller's */
+/* "device" and "user" are the caller's, or those of what is renewed */
 
 static ngx_int_t
 ngx_pki_issue_record(ngx_pki_issue_t *issue, ngx_pki_tbs_t *tbs)
@@ -327,6 +338,12 @@ ngx_pki_issue_record(ngx_pki_issue_t *issue, ngx_pki_tbs_t *tbs)
 
     if (issue->profile != NULL) {
         record->profile = *ngx_pki_profile_name(issue->profile);
+    }
+
+    if (issue->renewed != NULL) {
+        record->device = issue->renewed->device;
+        record->user = issue->renewed->user;
+        record->renewed = issue->renewed->serial;
     }
 
     return NGX_OK;
@@ -422,6 +439,13 @@ ngx_pki_issue_sign_handler(ngx_pki_key_job_t *job)
     store = &issue->store;
 
     store->record = issue->record;
+    store->pending.id = issue->pending;
+    store->by = issue->approver;
+
+    if (issue->renewed != NULL && issue->renewed_of == issue->authority) {
+        store->renewed = issue->renewed->serial;
+    }
+
     store->transaction_ttl = ngx_min(half, NGX_PKI_ISSUE_TRANSACTION_TTL);
     store->handler = ngx_pki_issue_add_handler;
 
@@ -433,6 +457,11 @@ static void
 ngx_pki_issue_add_handler(ngx_pki_store_job_t *job)
 {
     ngx_pki_issue_t  *issue;
+
+    static ngx_str_t  decided =
+        ngx_string("the request does not wait for a decision any more");
+    static ngx_str_t  revoked =
+        ngx_string("the certificate that signs is not good any more");
 
     issue = job->data;
     issue->store_time += job->elapsed;
@@ -447,6 +476,14 @@ ngx_pki_issue_add_handler(ngx_pki_store_job_t *job)
 
     case NGX_PKI_STORE_EXISTS:
         ngx_pki_issue_existing(issue);
+        return;
+
+    case NGX_PKI_STORE_NOT_FOUND:
+        ngx_pki_issue_refuse(issue, &decided, NGX_PKI_ISSUE_BAD_REQUEST);
+        return;
+
+    case NGX_PKI_STORE_REVOKED:
+        ngx_pki_issue_refuse(issue, &revoked, NGX_PKI_ISSUE_BAD_CERT_ID);
         return;
 
     case NGX_PKI_STORE_CONFLICT:

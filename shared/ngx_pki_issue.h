@@ -42,6 +42,16 @@ struct ngx_pki_issue_s {
     ngx_str_t                  transaction;  /* text; names a retry with
                                               * key, subject, extensions */
 
+    /* a renewal: the record of the certificate that asks; what is issued
+     * names nobody else (subject, SANs).  NULL: none */
+    ngx_pki_record_t          *renewed;
+    ngx_pki_authority_t       *renewed_of;   /* whose that is */
+
+    /* the id of the request that waits which it approves, and who does;
+     * empty: none */
+    ngx_str_t                  pending;
+    ngx_str_t                  approver;
+
     ngx_pki_issue_result_e     result;
     ngx_str_t                  error;        /* for the log */
     ngx_uint_t                 fail_info;    /* of a refusal, as in SCEP */

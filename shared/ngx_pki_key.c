@@ -32,6 +32,10 @@ typedef struct {
 
 
 static void ngx_pki_key_start(ngx_pki_key_job_t *job);
+static ngx_int_t ngx_pki_key_verify_init(EVP_PKEY_CTX *ctx, const EVP_MD *md,
+    ngx_uint_t pss);
+static EVP_PKEY_CTX *ngx_pki_key_verify_ctx(ngx_pki_key_t *key,
+    const EVP_MD *md, ngx_uint_t pss);
 static const ngx_pki_key_curve_t *ngx_pki_key_curve(ngx_str_t *name);
 
 
@@ -145,6 +149,44 @@ ngx_pki_key_parse_spec(ngx_str_t *text, ngx_pki_key_spec_t *spec)
 
     return "a key is \"rsa:2048\", \"rsa:3072\", \"rsa:4096\", \"ec:P-256\", "
            "\"ec:P-384\" or \"ec:P-521\"";
+}
+
+
+void
+ngx_pki_key_print_spec(ngx_pki_key_spec_t *spec, ngx_str_t *out)
+{
+    u_char                     *p;
+    ngx_uint_t                  i;
+    const ngx_pki_key_curve_t  *curve;
+
+    p = out->data;
+    curve = ngx_pki_key_curves;
+
+    switch (spec->type) {
+
+    case NGX_PKI_KEY_RSA:
+        p = ngx_sprintf(p, "rsa%s:%ui", spec->hsm ? "-hsm" : "", spec->bits);
+        break;
+
+    case NGX_PKI_KEY_EC:
+
+        for (i = 0; i < sizeof(ngx_pki_key_curves)
+                        / sizeof(ngx_pki_key_curves[0]); i++)
+        {
+            if (curve[i].nid == spec->nid) {
+                p = ngx_sprintf(p, "ec%s:%V", spec->hsm ? "-hsm" : "",
+                                &curve[i].name);
+            }
+        }
+
+        break;
+
+    case NGX_PKI_KEY_ED25519:
+        p = ngx_cpymem(p, "ed25519", sizeof("ed25519") - 1);
+        break;
+    }
+
+    out->len = p - out->data;
 }
 
 
@@ -344,9 +386,7 @@ ngx_pki_key_verify(EVP_PKEY *pkey, const EVP_MD *md, ngx_uint_t pss,
 
     rc = NGX_DECLINED;
 
-    if (EVP_PKEY_verify_init(ctx) == 1
-        && EVP_PKEY_CTX_set_signature_md(ctx, md) == 1
-        && ngx_pki_key_set_pss(ctx, pss) == NGX_OK
+    if (ngx_pki_key_verify_init(ctx, md, pss) == NGX_OK
         && EVP_PKEY_verify(ctx, signature->data, signature->len,
                            digest->data, digest->len)
            == 1)
@@ -358,6 +398,19 @@ ngx_pki_key_verify(EVP_PKEY *pkey, const EVP_MD *md, ngx_uint_t pss,
     ERR_clear_error();
 
     return rc;
+}
+
+
+static ngx_int_t
+ngx_pki_key_verify_init(EVP_PKEY_CTX *ctx, const EVP_MD *md, ngx_uint_t pss)
+{
+    if (EVP_PKEY_verify_init(ctx) != 1
+        || EVP_PKEY_CTX_set_signature_md(ctx, md) != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_pki_key_set_pss(ctx, pss);
 }
 
 
@@ -405,9 +458,25 @@ ngx_int_t
 ngx_pki_key_check(ngx_pki_key_t *key, const EVP_MD *md, ngx_uint_t pss,
     ngx_str_t *digest, ngx_str_t *signature, ngx_log_t *log)
 {
-    if (ngx_pki_key_verify(key->public_key, md, pss, digest, signature)
-        == NGX_OK)
-    {
+    ngx_int_t      rc;
+    EVP_PKEY_CTX  *ctx;
+
+    if (key->verify == NULL) {
+        rc = ngx_pki_key_verify(key->public_key, md, pss, digest, signature);
+
+    } else {
+        ctx = ngx_pki_key_verify_ctx(key, md, pss);
+
+        rc = (ctx != NULL
+              && EVP_PKEY_verify(ctx, signature->data, signature->len,
+                                 digest->data, digest->len)
+                 == 1)
+             ? NGX_OK : NGX_ERROR;
+
+        ERR_clear_error();
+    }
+
+    if (rc == NGX_OK) {
         return NGX_OK;
     }
 
@@ -418,4 +487,47 @@ ngx_pki_key_check(ngx_pki_key_t *key, const EVP_MD *md, ngx_uint_t pss,
     ngx_str_null(signature);
 
     return NGX_ERROR;
+}
+
+
+static EVP_PKEY_CTX *
+ngx_pki_key_verify_ctx(ngx_pki_key_t *key, const EVP_MD *md, ngx_uint_t pss)
+{
+    EVP_PKEY_CTX  *ctx;
+
+    if (ngx_pki_key_ctx_fits(key->verify, md, pss)) {
+        return key->verify->ctx;
+    }
+
+    ctx = EVP_PKEY_CTX_new(key->public_key, NULL);
+
+    if (ctx != NULL && ngx_pki_key_verify_init(ctx, md, pss) != NGX_OK) {
+        EVP_PKEY_CTX_free(ctx);
+        ctx = NULL;
+    }
+
+    return ngx_pki_key_ctx_set(key->verify, ctx, md, pss);
+}
+
+
+ngx_uint_t
+ngx_pki_key_ctx_fits(ngx_pki_key_ctx_t *kc, const EVP_MD *md, ngx_uint_t pss)
+{
+    return kc->ctx != NULL
+           && kc->md == (md != NULL ? EVP_MD_get_type(md) : NID_undef)
+           && kc->pss == pss;
+}
+
+
+EVP_PKEY_CTX *
+ngx_pki_key_ctx_set(ngx_pki_key_ctx_t *kc, EVP_PKEY_CTX *ctx, const EVP_MD *md,
+    ngx_uint_t pss)
+{
+    EVP_PKEY_CTX_free(kc->ctx);
+
+    kc->ctx = ctx;
+    kc->md = (md != NULL) ? EVP_MD_get_type(md) : NID_undef;
+    kc->pss = pss;
+
+    return ctx;
 }

@@ -13,6 +13,7 @@
 
 #include "ngx_pki.h"
 #include "ngx_pki_op.h"
+#include "ngx_pki_turn.h"
 
 
 typedef struct ngx_pki_key_s      ngx_pki_key_t;
@@ -36,6 +37,18 @@ typedef struct {
     int                        nid;          /* of the curve */
     unsigned                   hsm:1;
 } ngx_pki_key_spec_t;
+
+
+/*
+ * An initialized context of OpenSSL's, kept since making one takes a while;
+ * in the event loop only
+ */
+
+typedef struct {
+    EVP_PKEY_CTX              *ctx;          /* NULL: none yet */
+    int                        md;           /* what it is made for */
+    ngx_uint_t                 pss;
+} ngx_pki_key_ctx_t;
 
 
 typedef enum {
@@ -62,6 +75,9 @@ struct ngx_pki_key_s {
     ngx_pki_key_pt             run;
     void                      *data;         /* of the kind of key */
 
+    /* to verify with the public key; NULL: one that may change */
+    ngx_pki_key_ctx_t         *verify;
+
 #if (NGX_THREADS)
     ngx_thread_pool_t         *thread_pool;  /* NULL: compute inline */
 #endif
@@ -82,6 +98,7 @@ struct ngx_pki_key_job_s {
     /* SHA-256, 384, 512; of the signature, or of OAEP (NULL: PKCS#1 v1.5) */
     const EVP_MD              *md;
     unsigned                   pss:1;        /* RSASSA-PSS, salt as the md */
+    unsigned                   at_once:1;    /* a local key waits for no turn */
 
     ngx_str_t                  input;        /* a digest, or a ciphertext */
 
@@ -99,12 +116,17 @@ struct ngx_pki_key_job_s {
     void                      *data;
 
     ngx_msec_t                 started;
+    ngx_pki_turn_t             turn;
     void                      *ctx;          /* of the kind of key */
 };
 
 
 /* Parses a key specification; NULL, or what is wrong. */
 const char *ngx_pki_key_parse_spec(ngx_str_t *text, ngx_pki_key_spec_t *spec);
+
+/* Prints it; "out" has room for NGX_PKI_KEY_SPEC_LEN.  What is none is "". */
+#define NGX_PKI_KEY_SPEC_LEN  (sizeof("rsa-hsm:") + NGX_INT_T_LEN)
+void ngx_pki_key_print_spec(ngx_pki_key_spec_t *spec, ngx_str_t *out);
 
 /* Whether a local key of this kind computes too long for the event loop. */
 ngx_uint_t ngx_pki_key_is_slow(ngx_pki_key_spec_t *spec);
@@ -186,6 +208,14 @@ const EVP_MD *ngx_pki_key_curve_md(ngx_pki_key_spec_t *spec);
 /* Sets the padding of RSASSA-PSS, if it is wanted, before a signature is made
  * or verified.  NGX_ERROR: in OpenSSL's queue. */
 ngx_int_t ngx_pki_key_set_pss(EVP_PKEY_CTX *ctx, ngx_uint_t pss);
+
+/* Whether there is one for this digest, which may be NULL. */
+ngx_uint_t ngx_pki_key_ctx_fits(ngx_pki_key_ctx_t *kc, const EVP_MD *md,
+    ngx_uint_t pss);
+
+/* Keeps "ctx", NULL: nothing, in the place of the one before; returns it. */
+EVP_PKEY_CTX *ngx_pki_key_ctx_set(ngx_pki_key_ctx_t *kc, EVP_PKEY_CTX *ctx,
+    const EVP_MD *md, ngx_uint_t pss);
 
 /* The AlgorithmIdentifier, whole, of a signature by a key of this type with
  * this digest; NULL if there is none.  Static memory. */

@@ -29,10 +29,10 @@ typedef struct {
     EVP_PKEY                  *pkey;
     ngx_str_t                  uri;          /* of OSSL_STORE */
 
-    /* in a worker, for signing at once: making one takes a while */
-    EVP_PKEY_CTX              *ctx;
-    const EVP_MD              *md;           /* what it is made for */
-    ngx_uint_t                 pss;
+    /* for the event loop; threads make their own */
+    ngx_pki_key_ctx_t          sign;
+    ngx_pki_key_ctx_t          decrypt;
+    ngx_pki_key_ctx_t          verify;
 } ngx_pki_key_file_t;
 
 
@@ -43,16 +43,19 @@ static EVP_PKEY *ngx_pki_key_file_read(ngx_pool_t *pool, ngx_str_t *path,
 static EVP_PKEY *ngx_pki_key_store_open(ngx_str_t *uri);
 static ngx_int_t ngx_pki_key_store_start(ngx_pki_key_t *key, ngx_log_t *log);
 static void ngx_pki_key_file_run(ngx_pki_key_job_t *job);
-static ngx_int_t ngx_pki_key_file_compute(ngx_pki_key_job_t *job);
+static void ngx_pki_key_file_turn_handler(void *data);
+static ngx_int_t ngx_pki_key_file_compute(ngx_pki_key_job_t *job,
+    EVP_PKEY_CTX *ctx);
 static EVP_PKEY_CTX *ngx_pki_key_file_ctx(ngx_pki_key_file_t *kf,
-    const EVP_MD *md, ngx_uint_t pss);
+    ngx_pki_key_operation_e operation, const EVP_MD *md, ngx_uint_t pss);
+static EVP_PKEY_CTX *ngx_pki_key_file_ctx_new(ngx_pki_key_file_t *kf,
+    ngx_pki_key_operation_e operation, const EVP_MD *md, ngx_uint_t pss);
 static ngx_int_t ngx_pki_key_file_sign_init(EVP_PKEY_CTX *ctx,
     const EVP_MD *md, ngx_uint_t pss);
-static ngx_int_t ngx_pki_key_file_sign(ngx_pki_key_job_t *job,
-    EVP_PKEY_CTX *ctx);
-static ngx_int_t ngx_pki_key_file_decrypt(ngx_pki_key_job_t *job,
-    EVP_PKEY_CTX *ctx);
+static ngx_int_t ngx_pki_key_file_decrypt_init(EVP_PKEY_CTX *ctx,
+    const EVP_MD *md);
 static void ngx_pki_key_file_finish(ngx_pki_key_job_t *job, ngx_int_t rc);
+static void ngx_pki_key_file_forget(ngx_pki_key_file_t *kf);
 static ngx_int_t ngx_pki_key_hkdf(u_char *secret, size_t secret_len,
     ngx_str_t *salt, u_char *out, size_t len);
 static EVP_PKEY *ngx_pki_key_generate(ngx_pki_key_spec_t *spec);
@@ -168,6 +171,7 @@ ngx_pki_key_file_new(ngx_pool_t *pool, EVP_PKEY *pkey, ngx_str_t *name,
     key->slow = ngx_pki_key_is_slow(&key->spec);
     key->run = ngx_pki_key_file_run;
     key->data = kf;
+    key->verify = &kf->verify;
 
     return key;
 }
@@ -260,6 +264,7 @@ ngx_pki_key_store_start(ngx_pki_key_t *key, ngx_log_t *log)
         return NGX_ERROR;
     }
 
+    ngx_pki_key_file_forget(kf);
     EVP_PKEY_free(kf->pkey);
 
     kf->pkey = pkey;
@@ -298,22 +303,38 @@ ngx_pki_key_file_run(ngx_pki_key_job_t *job)
 
 #endif
 
-    ngx_pki_key_file_finish(job, ngx_pki_key_file_compute(job));
+    if (job->at_once) {
+        ngx_pki_key_file_turn_handler(job);
+        return;
+    }
+
+    ngx_pki_turn_wait(&job->turn, ngx_pki_key_file_turn_handler, job);
 }
 
 
-/* perhaps in a thread: touches nothing but the job and the key */
+static void
+ngx_pki_key_file_turn_handler(void *data)
+{
+    ngx_pki_key_job_t *job = data;
+
+    ngx_int_t      rc;
+    EVP_PKEY_CTX  *ctx;
+
+    ctx = ngx_pki_key_file_ctx(job->key->data, job->operation, job->md,
+                               job->pss);
+
+    rc = ngx_pki_key_file_compute(job, ctx);
+
+    ngx_pki_key_file_finish(job, rc);
+}
+
+
+/* perhaps in a thread: touches nothing but the job and the context */
 
 static ngx_int_t
-ngx_pki_key_file_compute(ngx_pki_key_job_t *job)
+ngx_pki_key_file_compute(ngx_pki_key_job_t *job, EVP_PKEY_CTX *ctx)
 {
-    ngx_int_t            rc;
-    EVP_PKEY_CTX        *ctx;
-    ngx_pki_key_file_t  *kf;
-
-    kf = job->key->data;
-
-    ctx = EVP_PKEY_CTX_new(kf->pkey, NULL);
+    ngx_int_t  rc;
 
     if (ctx == NULL) {
         ERR_clear_error();
@@ -321,31 +342,21 @@ ngx_pki_key_file_compute(ngx_pki_key_job_t *job)
     }
 
     if (job->operation == NGX_PKI_KEY_SIGN) {
-        rc = ngx_pki_key_file_sign(job, ctx);
+        rc = (EVP_PKEY_sign(ctx, job->output.data, &job->output.len,
+                            job->input.data, job->input.len)
+              == 1)
+             ? NGX_OK : NGX_ERROR;
 
     } else {
-        rc = ngx_pki_key_file_decrypt(job, ctx);
+        rc = (EVP_PKEY_decrypt(ctx, job->output.data, &job->output.len,
+                               job->input.data, job->input.len)
+              == 1)
+             ? NGX_OK : NGX_DECLINED;
     }
 
-    EVP_PKEY_CTX_free(ctx);
     ERR_clear_error();
 
     return rc;
-}
-
-
-static ngx_int_t
-ngx_pki_key_file_sign(ngx_pki_key_job_t *job, EVP_PKEY_CTX *ctx)
-{
-    if (ngx_pki_key_file_sign_init(ctx, job->md, job->pss) != NGX_OK
-        || EVP_PKEY_sign(ctx, job->output.data, &job->output.len,
-                         job->input.data, job->input.len)
-           != 1)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }
 
 
@@ -379,7 +390,7 @@ ngx_pki_key_sign_at_once(ngx_pki_key_t *key, const EVP_MD *md, ngx_uint_t pss,
         return NGX_DECLINED;
     }
 
-    ctx = ngx_pki_key_file_ctx(key->data, md, pss);
+    ctx = ngx_pki_key_file_ctx(key->data, NGX_PKI_KEY_SIGN, md, pss);
 
     signature->len = NGX_PKI_KEY_SIGNATURE_MAX;
 
@@ -402,53 +413,68 @@ ngx_pki_key_sign_at_once(ngx_pki_key_t *key, const EVP_MD *md, ngx_uint_t pss,
 
 
 static EVP_PKEY_CTX *
-ngx_pki_key_file_ctx(ngx_pki_key_file_t *kf, const EVP_MD *md, ngx_uint_t pss)
+ngx_pki_key_file_ctx(ngx_pki_key_file_t *kf, ngx_pki_key_operation_e operation,
+    const EVP_MD *md, ngx_uint_t pss)
 {
-    if (kf->ctx != NULL && kf->md == md && kf->pss == pss) {
-        return kf->ctx;
+    ngx_pki_key_ctx_t  *kc;
+
+    kc = (operation == NGX_PKI_KEY_SIGN) ? &kf->sign : &kf->decrypt;
+
+    if (ngx_pki_key_ctx_fits(kc, md, pss)) {
+        return kc->ctx;
     }
 
-    EVP_PKEY_CTX_free(kf->ctx);
+    return ngx_pki_key_ctx_set(kc, ngx_pki_key_file_ctx_new(kf, operation, md,
+                                                            pss),
+                               md, pss);
+}
 
-    kf->ctx = EVP_PKEY_CTX_new(kf->pkey, NULL);
-    kf->md = md;
-    kf->pss = pss;
 
-    if (kf->ctx != NULL
-        && ngx_pki_key_file_sign_init(kf->ctx, md, pss) != NGX_OK)
-    {
-        EVP_PKEY_CTX_free(kf->ctx);
-        kf->ctx = NULL;
+/* NULL: it failed, as OpenSSL's queue says */
+
+static EVP_PKEY_CTX *
+ngx_pki_key_file_ctx_new(ngx_pki_key_file_t *kf,
+    ngx_pki_key_operation_e operation, const EVP_MD *md, ngx_uint_t pss)
+{
+    ngx_int_t      rc;
+    EVP_PKEY_CTX  *ctx;
+
+    ctx = EVP_PKEY_CTX_new(kf->pkey, NULL);
+
+    if (ctx == NULL) {
+        return NULL;
     }
 
-    return kf->ctx;
+    rc = (operation == NGX_PKI_KEY_SIGN)
+         ? ngx_pki_key_file_sign_init(ctx, md, pss)
+         : ngx_pki_key_file_decrypt_init(ctx, md);
+
+    if (rc != NGX_OK) {
+        EVP_PKEY_CTX_free(ctx);
+        return NULL;
+    }
+
+    return ctx;
 }
 
 
 static ngx_int_t
-ngx_pki_key_file_decrypt(ngx_pki_key_job_t *job, EVP_PKEY_CTX *ctx)
+ngx_pki_key_file_decrypt_init(EVP_PKEY_CTX *ctx, const EVP_MD *md)
 {
     if (EVP_PKEY_decrypt_init(ctx) != 1) {
         return NGX_ERROR;
     }
 
-    if (job->md == NULL) {
-        if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) != 1) {
-            return NGX_ERROR;
-        }
-
-    } else if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) != 1
-               || EVP_PKEY_CTX_set_rsa_oaep_md(ctx, job->md) != 1
-               || EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, job->md) != 1)
-    {
-        return NGX_ERROR;
+    if (md == NULL) {
+        return (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1)
+               ? NGX_OK : NGX_ERROR;
     }
 
-    if (EVP_PKEY_decrypt(ctx, job->output.data, &job->output.len,
-                         job->input.data, job->input.len)
-        != 1)
+    if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) != 1
+        || EVP_PKEY_CTX_set_rsa_oaep_md(ctx, md) != 1
+        || EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, md) != 1)
     {
-        return NGX_DECLINED;
+        return NGX_ERROR;
     }
 
     return NGX_OK;
@@ -495,9 +521,16 @@ ngx_pki_key_thread_post(ngx_pki_key_job_t *job)
 static void
 ngx_pki_key_thread_handler(void *data, ngx_log_t *log)
 {
-    ngx_pki_key_job_t  *job = data;
+    ngx_pki_key_job_t *job = data;
 
-    job->rc = ngx_pki_key_file_compute(job);
+    EVP_PKEY_CTX  *ctx;
+
+    ctx = ngx_pki_key_file_ctx_new(job->key->data, job->operation, job->md,
+                                   job->pss);
+
+    job->rc = ngx_pki_key_file_compute(job, ctx);
+
+    EVP_PKEY_CTX_free(ctx);
 }
 
 
@@ -646,10 +679,19 @@ ngx_pki_key_no_password(char *buf, int size, int rwflag, void *data)
 
 
 static void
+ngx_pki_key_file_forget(ngx_pki_key_file_t *kf)
+{
+    (void) ngx_pki_key_ctx_set(&kf->sign, NULL, NULL, 0);
+    (void) ngx_pki_key_ctx_set(&kf->decrypt, NULL, NULL, 0);
+    (void) ngx_pki_key_ctx_set(&kf->verify, NULL, NULL, 0);
+}
+
+
+static void
 ngx_pki_key_cleanup(void *data)
 {
     ngx_pki_key_file_t  *kf = data;
 
-    EVP_PKEY_CTX_free(kf->ctx);
+    ngx_pki_key_file_forget(kf);
     EVP_PKEY_free(kf->pkey);
 }

@@ -58,7 +58,12 @@ ngx_pki_store_add(ngx_pki_store_job_t *job)
     ttl = ngx_min(job->transaction_ttl, job->record.not_after - ngx_time());
     keys = (job->transaction_key.len != 0 && ttl > 0) ? 6 : 5;
 
-    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_ADD, keys, keys + 4 + n);
+    if (job->pending.id.len != 0 || job->renewed.len != 0) {
+        ttl = ngx_max(ttl, 1);
+        keys = (job->pending.id.len != 0) ? 8 : 7;
+    }
+
+    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_ADD, keys, keys + 6 + n);
 
     ngx_pki_store_key(job, "ca", NULL);
     ngx_pki_store_key(job, "cert:", &job->record.serial);
@@ -66,14 +71,25 @@ ngx_pki_store_add(ngx_pki_store_job_t *job)
     ngx_pki_store_key(job, "log", NULL);
     ngx_pki_store_key(job, "expires", NULL);
 
-    if (keys == 6) {
+    if (keys > 5) {
         ngx_pki_store_key(job, "txn:", &job->transaction_key);
+    }
+
+    if (keys == 7) {
+        ngx_pki_store_key(job, "cert:", &job->renewed);
+    }
+
+    if (keys == 8) {
+        ngx_pki_store_key(job, "pending:", &job->pending.id);
+        ngx_pki_store_key(job, "pending", NULL);
     }
 
     ngx_pki_store_arg(job, &job->record.serial);
     ngx_pki_store_number(job, job->record.issued_at);
     ngx_pki_store_number(job, job->record.not_after);
     ngx_pki_store_number(job, ngx_max(ttl, 0));
+    ngx_pki_store_arg(job, &job->pending.id);
+    ngx_pki_store_arg(job, &job->by);
 
     for (i = 0; i < n; i++) {
         ngx_pki_store_arg(job, &fields[i]);
@@ -111,6 +127,12 @@ ngx_pki_store_add_handler(ngx_pki_redis_command_t *cmd)
 
     } else if (ngx_pki_str_eq(&word, "conflict")) {
         ngx_pki_store_done(job, NGX_PKI_STORE_CONFLICT);
+
+    } else if (ngx_pki_str_eq(&word, "decided")) {
+        ngx_pki_store_done(job, NGX_PKI_STORE_NOT_FOUND);
+
+    } else if (ngx_pki_str_eq(&word, "revoked")) {
+        ngx_pki_store_done(job, NGX_PKI_STORE_REVOKED);
 
     } else if (ngx_pki_str_eq(&word, "same")) {
         ngx_pki_store_get_found(job, reply->element[1], NGX_PKI_STORE_OK);
@@ -393,13 +415,14 @@ ngx_pki_store_restore(ngx_pki_store_job_t *job)
         return;
     }
 
-    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_RESTORE, 5, 11);
+    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_RESTORE, 6, 13);
 
     ngx_pki_store_key(job, "ca", NULL);
     ngx_pki_store_key(job, "cert:", &job->record.serial);
     ngx_pki_store_key(job, "revoked:0", NULL);
     ngx_pki_store_key(job, "log", NULL);
     ngx_pki_store_key(job, "released", NULL);
+    ngx_pki_store_key(job, "restoring", NULL);
 
     ngx_pki_store_arg(job, &job->record.serial);
     ngx_pki_store_number(job, job->status.reason);
@@ -407,6 +430,7 @@ ngx_pki_store_restore(ngx_pki_store_job_t *job)
     ngx_pki_store_text(job, "restored");
     ngx_pki_store_number(job, job->status.version);
     ngx_pki_store_number(job, job->status.not_after);
+    ngx_pki_store_number(job, job->restoring);
 
     job->command.durable = 1;
 

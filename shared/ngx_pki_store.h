@@ -15,6 +15,7 @@
 #include "ngx_pki_op.h"
 #include "ngx_pki_redis.h"
 #include "ngx_pki_record.h"
+#include "ngx_pki_pending.h"
 #include "ngx_pki_zone.h"
 #include "ngx_pki_crl.h"
 #include "ngx_pki_log_entry.h"
@@ -64,6 +65,8 @@ typedef enum {
     NGX_PKI_STORE_NOT_FOUND,
     NGX_PKI_STORE_EXISTS,        /* add: the transaction has a certificate */
     NGX_PKI_STORE_CONFLICT,      /* already so, or not possible */
+    NGX_PKI_STORE_FULL,          /* pend: too many wait */
+    NGX_PKI_STORE_REVOKED,       /* add: what it renews is, or is held */
     NGX_PKI_STORE_UNAVAILABLE    /* logged; perhaps carried out, perhaps not */
 } ngx_pki_store_result_e;
 
@@ -91,9 +94,18 @@ struct ngx_pki_store_job_s {
     ngx_str_t                  transaction_key;
     time_t                     transaction_ttl;
 
-    /* in, revoke and release */
+    /* in, add: the serial of the one of this authority that it renews; empty:
+     * none */
+    ngx_str_t                  renewed;
+
+    /* in, revoke and release; "by" is also who approves or rejects */
     ngx_int_t                  reason;
     ngx_str_t                  by;
+
+    /* in and out, of requests that wait; in, add: the "id" of the one that it
+     * approves, empty: none */
+    ngx_pki_pending_t          pending;
+    ngx_array_t               *requests;     /* of ngx_pki_pending_t */
 
     /* in and out, status */
     ngx_pki_serial_t           serial;
@@ -126,6 +138,10 @@ struct ngx_pki_store_job_s {
     ngx_array_t               *entries;      /* of ngx_pki_crl_entry_t */
     ngx_uint_t                 released;     /* those instead */
 
+    /* in, restore: no node publishes a CRL for a while; out, crl_meta: so it
+     * is now */
+    ngx_uint_t                 restoring;
+
     /* in, lock and unlock: its name; out, lock: its token */
     ngx_str_t                  lock;
     ngx_msec_t                 lock_time;    /* 0: 30 seconds */
@@ -153,9 +169,11 @@ struct ngx_pki_store_job_s {
 ngx_int_t ngx_pki_store_init(void);
 
 /*
- * Adds job->record.  OK: recorded (by enough replicas).  EXISTS: the
- * transaction already has a certificate, which job->record now is.  CONFLICT:
- * the serial number is taken.
+ * Adds job->record.  OK: recorded (by enough replicas), and the request
+ * job->pending.id, if any, approved with it.  EXISTS: the transaction already
+ * has a certificate, which job->record now is.  CONFLICT: the serial number is
+ * taken.  NOT_FOUND: the request does not wait any more, or another one does.
+ * REVOKED: job->renewed is not good any more.
  */
 void ngx_pki_store_add(ngx_pki_store_job_t *job);
 
@@ -180,6 +198,21 @@ void ngx_pki_store_revoke(ngx_pki_store_job_t *job);
 
 /* Releases a hold.  OK, NOT_FOUND, CONFLICT: it is not held. */
 void ngx_pki_store_release(ngx_pki_store_job_t *job);
+
+/*
+ * Requests that wait for a decision, see ngx_pki_store_pending.c.  pend: keeps
+ * job->pending for its "ttl" seconds: OK: it waits now; EXISTS: it is there
+ * already, its state and serial are set; CONFLICT: another one has its id;
+ * FULL.  get: of job->pending.id: OK and job->pending, or NOT_FOUND.
+ * reject: the one with this id and key: OK (also if it is already) and
+ * job->pending; NOT_FOUND; CONFLICT: it is approved.  list: a page of those
+ * that wait, without their CSR, the newest first, "cursor" and "limit" as of
+ * the list above.
+ */
+void ngx_pki_store_pend(ngx_pki_store_job_t *job);
+void ngx_pki_store_pending_get(ngx_pki_store_job_t *job);
+void ngx_pki_store_pending_reject(ngx_pki_store_job_t *job);
+void ngx_pki_store_pending_list(ngx_pki_store_job_t *job);
 
 /*
  * Tells Redis what the zone knows: job->serial is revoked or held as

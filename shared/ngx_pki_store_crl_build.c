@@ -52,10 +52,11 @@ ngx_pki_store_crl_meta(ngx_pki_store_job_t *job)
 
     job->repeatable = 1;
 
-    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_CRL_META, 2,
-                       2 + NGX_PKI_STORE_CRL_FIELDS);
+    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_CRL_META, 3,
+                       3 + NGX_PKI_STORE_CRL_FIELDS);
     ngx_pki_store_crl_key(job, job->list);
     ngx_pki_store_key(job, "ca", NULL);
+    ngx_pki_store_key(job, "restoring", NULL);
     ngx_pki_store_crl_fields(job);
 
     ngx_pki_store_send(job, ngx_pki_store_crl_meta_handler);
@@ -66,7 +67,7 @@ static void
 ngx_pki_store_crl_meta_handler(ngx_pki_redis_command_t *cmd)
 {
     ngx_int_t             rc;
-    uint64_t              seq;
+    uint64_t              seq, restoring;
     redisReply           *reply;
     ngx_pki_store_job_t  *job;
 
@@ -80,10 +81,14 @@ ngx_pki_store_crl_meta_handler(ngx_pki_redis_command_t *cmd)
     rc = NGX_ERROR;
     seq = 0;
 
-    if (reply->elements == NGX_PKI_STORE_CRL_FIELDS + 1
+    if (reply->elements == NGX_PKI_STORE_CRL_FIELDS + 2
         && ngx_pki_store_reply_number(
-                     reply->element[NGX_PKI_STORE_CRL_FIELDS], &seq) == NGX_OK)
+                     reply->element[NGX_PKI_STORE_CRL_FIELDS], &seq) == NGX_OK
+        && ngx_pki_store_reply_number(
+                     reply->element[NGX_PKI_STORE_CRL_FIELDS + 1], &restoring)
+           == NGX_OK)
     {
+        job->restoring = restoring;
         rc = ngx_pki_store_crl_decode(job, reply);
     }
 
@@ -338,7 +343,7 @@ ngx_pki_store_crl_publish(ngx_pki_store_job_t *job)
         return;
     }
 
-    keys = (job->list < NGX_PKI_CRL_SHARD) ? 7 : 6;
+    keys = (job->list < NGX_PKI_CRL_SHARD) ? 8 : 7;
 
     ngx_pki_store_eval(job, NGX_PKI_SCRIPT_CRL_PUBLISH, keys,
                        keys + NGX_PKI_STORE_CRL_ARGS);
@@ -349,8 +354,9 @@ ngx_pki_store_crl_publish(ngx_pki_store_job_t *job)
     ngx_pki_store_key(job, "log", NULL);
     ngx_pki_store_crl_parts_key(job, job->old_number);
     ngx_pki_store_crl_parts_key(job, job->meta.number);
+    ngx_pki_store_key(job, "restoring", NULL);
 
-    if (keys == 7) {
+    if (keys == 8) {
         ngx_pki_store_crl_key(job, NGX_PKI_CRL_FULL + NGX_PKI_CRL_DELTA
                                    - job->list);
     }

@@ -37,32 +37,76 @@
 
 
 /*
- * KEYS: ca cert:<serial> issued log expires [txn:<key>]
- * ARGV: serial issued_at not_after ttl "der" <der> name value ...
+ * What is decided is kept as long again, for the client to hear of it; what is
+ * rejected for a day at most: nobody may fill Redis with that.
+ */
+
+#define NGX_PKI_PENDING_DECIDE                                               \
+    "local function decide(key, all, id, state, ...)\n"                      \
+    "  redis.call('HSET', key, 'state', state, ...)\n"                       \
+    "  local ttl = tonumber(redis.call('HGET', key, 'ttl')) or 86400\n"      \
+    "  if state == 'rejected' then ttl = math.min(ttl, 86400) end\n"         \
+    "  redis.call('EXPIRE', key, ttl)\n"                                     \
+    "  redis.call('ZREM', all, id)\n"                                        \
+    "end\n"
+
+
+/*
+ * KEYS: ca cert:<serial> issued log expires
+ *       [txn:<key> [pending:<id> pending | cert:<renewed>]]
+ * ARGV: serial issued_at not_after ttl id by "der" <der> name value ...
  *
- * The same certificate again is what a lost connection leads to.  Where the
- * transaction is found its key is written anew, so that waiting for replicas
- * covers the record, too, which an earlier attempt may have left behind.
+ * The same certificate again is what a lost connection leads to.  Whatever is
+ * found is written anew, so that waiting for replicas covers the record, too,
+ * which an earlier attempt may have left behind.
+ * A request is approved by its certificate, so that there is never one without
+ * the other, whoever else decides meanwhile; the one that waits now may not be
+ * the one that was read.  Nor does a renewal overtake a revocation.
  */
 
 static const char  ngx_pki_script_add[] =
+    NGX_PKI_PENDING_DECIDE
+    "local function approve(serial)\n"
+    "  if KEYS[8] then\n"
+    "    decide(KEYS[7], KEYS[8], ARGV[5], 'approved', 'serial', serial,\n"
+    "           'decided_at', ARGV[2], 'decided_by', ARGV[6])\n"
+    "  end\n"
+    "end\n"
     "if redis.call('EXISTS', KEYS[2]) == 1 then\n"
-    "  if redis.call('HGET', KEYS[2], 'der') == ARGV[6] then\n"
+    "  if redis.call('HGET', KEYS[2], 'der') == ARGV[8] then\n"
+    "    redis.call('HSET', KEYS[2], 'der', ARGV[8])\n"
     "    return {'same', ARGV[1]}\n"
     "  end\n"
     "  return {'conflict', ARGV[1]}\n"
+    "end\n"
+    "if KEYS[8] then\n"
+    "  local is = redis.call('HMGET', KEYS[7], 'state', 'serial', 'key')\n"
+    "  if is[3] ~= string.sub(KEYS[6], -64) then\n"
+    "    return {'decided', ARGV[1]}\n"
+    "  end\n"
+    "  if is[1] == 'approved' then\n"
+    "    redis.call('HSET', KEYS[7], 'key', is[3])\n"
+    "    return {'exists', is[2]}\n"
+    "  end\n"
+    "  if is[1] ~= 'pending' then return {'decided', ARGV[1]} end\n"
+    "elseif KEYS[7] then\n"
+    "  if redis.call('HGET', KEYS[7], 'status') ~= 'good' then\n"
+    "    return {'revoked', ARGV[1]}\n"
+    "  end\n"
     "end\n"
     "if KEYS[6] then\n"
     "  local serial = redis.call('GET', KEYS[6])\n"
     "  if serial then\n"
     "    local ttl = redis.call('PTTL', KEYS[6])\n"
     "    if ttl > 0 then redis.call('PEXPIRE', KEYS[6], ttl) end\n"
+    "    approve(serial)\n"
     "    return {'exists', serial}\n"
     "  end\n"
     "  redis.call('SET', KEYS[6], ARGV[1], 'EX', ARGV[4])\n"
     "end\n"
+    "approve(ARGV[1])\n"
     "local n = redis.call('HINCRBY', KEYS[1], 'seq', 1)\n"
-    "redis.call('HSET', KEYS[2], unpack(ARGV, 5))\n"
+    "redis.call('HSET', KEYS[2], unpack(ARGV, 7))\n"
     "redis.call('HSET', KEYS[2], 'version', n)\n"
     "redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])\n"
     "redis.call('ZADD', KEYS[5], ARGV[3], ARGV[1])\n"
@@ -139,17 +183,21 @@ static const char  ngx_pki_script_release[] =
 
 
 /*
- * KEYS: ca cert:<serial> revoked:0 log released
- * ARGV: serial reason at by version not_after
+ * KEYS: ca cert:<serial> revoked:0 log released restoring
+ * ARGV: serial reason at by version not_after restoring
  *
  * Sets again what was so by the change "version".  A hold may have been
  * released by a later one.  If the record is gone, too, CRLs have it at least;
  * if only the list of CRLs has lost it, it gets what the record says, unless
- * it has expired: then it has left.
+ * it has expired: then it has left.  No node publishes a CRL until all of them
+ * have been silent for a while; "restoring" is 0 where that is in vain.
  */
 
 static const char  ngx_pki_script_restore[] =
     NGX_PKI_CRL_ENTRY
+    "if ARGV[7] == '1' and redis.call('PTTL', KEYS[6]) < 2000 then\n"
+    "  redis.call('SET', KEYS[6], '1', 'PX', 3000)\n"
+    "end\n"
     "local is = redis.call('HMGET', KEYS[2], 'status', 'not_after',\n"
     "                      'version', 'revoked_at', 'reason')\n"
     "local listed = redis.call('HGET', KEYS[3], ARGV[1])\n"
@@ -229,23 +277,25 @@ static const char  ngx_pki_script_statuses[] =
  * certificates nor many of one second make it slow.
  */
 
-static const char  ngx_pki_script_page[] =
-    "local first = 0\n"
-    "if ARGV[2] then\n"
-    "  first = redis.call('ZCOUNT', KEYS[1], '(' .. ARGV[2], '+inf')\n"
-    "  local last = first\n"
-    "               + redis.call('ZCOUNT', KEYS[1], ARGV[2], ARGV[2])\n"
-    "  while first < last do\n"
-    "    local mid = math.floor((first + last) / 2)\n"
-    "    if redis.call('ZREVRANGE', KEYS[1], mid, mid)[1] < ARGV[3] then\n"
-    "      last = mid\n"
-    "    else\n"
-    "      first = mid + 1\n"
-    "    end\n"
-    "  end\n"
-    "end\n"
-    "return redis.call('ZREVRANGE', KEYS[1], first, first + ARGV[1],\n"
-    "                  'WITHSCORES')\n";
+#define NGX_PKI_PAGE                                                         \
+    "local first = 0\n"                                                      \
+    "if ARGV[2] then\n"                                                      \
+    "  first = redis.call('ZCOUNT', KEYS[1], '(' .. ARGV[2], '+inf')\n"      \
+    "  local last = first\n"                                                 \
+    "               + redis.call('ZCOUNT', KEYS[1], ARGV[2], ARGV[2])\n"     \
+    "  while first < last do\n"                                              \
+    "    local mid = math.floor((first + last) / 2)\n"                       \
+    "    if redis.call('ZREVRANGE', KEYS[1], mid, mid)[1] < ARGV[3] then\n"  \
+    "      last = mid\n"                                                     \
+    "    else\n"                                                             \
+    "      first = mid + 1\n"                                                \
+    "    end\n"                                                              \
+    "  end\n"                                                                \
+    "end\n"                                                                  \
+    "return redis.call('ZREVRANGE', KEYS[1], first, first + ARGV[1],\n"      \
+    "                  'WITHSCORES')\n"
+
+static const char  ngx_pki_script_page[] = NGX_PKI_PAGE;
 
 
 /* KEYS: cert:<serial> ...  ARGV: the names of the fields */
@@ -286,10 +336,11 @@ static const char  ngx_pki_script_register[] =
 
 
 /*
- * KEYS: crl:<list> ca  ARGV: "size" and the names of other fields
+ * KEYS: crl:<list> ca restoring  ARGV: "size" and the names of other fields
  *
  * What lies there in one piece is as large as it is, whoever has put it there.
- * The number of the last change follows.
+ * The number of the last change follows, and whether a node restores what
+ * Redis has lost.
  */
 
 static const char  ngx_pki_script_crl_meta[] =
@@ -297,6 +348,7 @@ static const char  ngx_pki_script_crl_meta[] =
     "local size = redis.call('HSTRLEN', KEYS[1], 'der')\n"
     "if size ~= 0 then meta[1] = size end\n"
     "meta[#ARGV + 1] = redis.call('HGET', KEYS[2], 'seq') or '0'\n"
+    "meta[#ARGV + 2] = tostring(redis.call('EXISTS', KEYS[3]))\n"
     "return meta\n";
 
 
@@ -348,14 +400,15 @@ static const char  ngx_pki_script_crl_put[] =
 
 /*
  * KEYS: ca lock:crl[-shards] crl:<list> log crl:<list>:<old>
- *       crl:<list>:<number> [crl:<other>]
+ *       crl:<list>:<number> restoring [crl:<other>]
  * ARGV: token number old this_update next_update seq applied at list seconds
  *       parts "size" <size> [base_number <number> ...] ["der" <der>]
  *
  * The number must be higher than any before.  Full and delta CRL share one
  * sequence, the same number is for those issued together (RFC 5280, 5.2.3).
  * A base of deltas that somebody has taken away must not come back.
- * A Redis that is behind what its caller has applied has lost changes.
+ * A Redis that is behind what its caller has applied has lost changes, and
+ * what other nodes are restoring the CRL may lack.
  *
  * "seq" is the last change that the CRL has; if nothing has happened since it
  * was made, the entry that tells of it is no news for it either.  The answer
@@ -364,11 +417,12 @@ static const char  ngx_pki_script_crl_put[] =
 
 static const char  ngx_pki_script_crl_publish[] =
     "if redis.call('GET', KEYS[2]) ~= ARGV[1] then return -1 end\n"
+    "if redis.call('EXISTS', KEYS[7]) == 1 then return -1 end\n"
     "local number = tonumber(ARGV[2])\n"
     "local last = redis.call('HGET', KEYS[3], 'number') or '0'\n"
     "if last ~= ARGV[3] or tonumber(last) >= number then return -1 end\n"
-    "if KEYS[7] then\n"
-    "  local other = redis.call('HMGET', KEYS[7], 'number', 'this_update')\n"
+    "if KEYS[8] then\n"
+    "  local other = redis.call('HMGET', KEYS[8], 'number', 'this_update')\n"
     "  local than = tonumber(other[1]) or 0\n"
     "  if than > number or (than == number and other[2] ~= ARGV[4]) then\n"
     "    return -1\n"
@@ -456,6 +510,70 @@ static const char  ngx_pki_script_position[] =
     "        found, after and after[2][2] or '0'}\n";
 
 
+/* the score of a request that waits is when it expires, by Redis's clock */
+
+#define NGX_PKI_PENDING_PRUNE                                                \
+    "local now = tonumber(redis.call('TIME')[1])\n"                          \
+    "redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 1)\n"
+
+
+/*
+ * KEYS: pending pending:<id>
+ * ARGV: id key most ttl name value ...
+ *
+ * The same request again is told what has become of it, whatever is written
+ * anew for the replicas; another one in its place is not.
+ */
+
+static const char  ngx_pki_script_pend[] =
+    "local is = redis.call('HMGET', KEYS[2], 'key', 'state', 'serial')\n"
+    "if is[2] then\n"
+    "  if is[1] ~= ARGV[2] then return {'other', ''} end\n"
+    "  redis.call('HSET', KEYS[2], 'key', is[1])\n"
+    "  return {is[2], is[3] or ''}\n"
+    "end\n"
+    NGX_PKI_PENDING_PRUNE
+    "if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then\n"
+    "  return {'full', ''}\n"
+    "end\n"
+    "redis.call('HSET', KEYS[2], unpack(ARGV, 5))\n"
+    "redis.call('EXPIRE', KEYS[2], ARGV[4])\n"
+    "redis.call('ZADD', KEYS[1], now + tonumber(ARGV[4]), ARGV[1])\n"
+    "return {'new', ''}\n";
+
+
+/* KEYS: pending:<id>; see above why it is written anew */
+
+static const char  ngx_pki_script_pending[] =
+    "local is = redis.call('HMGET', KEYS[1], 'state', 'key')\n"
+    "if is[1] == 'approved' and is[2] then\n"
+    "  redis.call('HSET', KEYS[1], 'key', is[2])\n"
+    "end\n"
+    "return redis.call('HGETALL', KEYS[1])\n";
+
+
+/* KEYS: pending pending:<id>  ARGV: id key at by */
+
+static const char  ngx_pki_script_reject[] =
+    NGX_PKI_PENDING_DECIDE
+    "local is = redis.call('HMGET', KEYS[2], 'state', 'key')\n"
+    "local state = is[1]\n"
+    "if not state or is[2] ~= ARGV[2] then return {'none'} end\n"
+    "if state == 'pending' then\n"
+    "  decide(KEYS[2], KEYS[1], ARGV[1], 'rejected',\n"
+    "         'decided_at', ARGV[3], 'decided_by', ARGV[4])\n"
+    "  state = 'rejected'\n"
+    "end\n"
+    "return {state, redis.call('HGETALL', KEYS[2])}\n";
+
+
+/* KEYS: pending  ARGV: as of the page of certificates */
+
+static const char  ngx_pki_script_pending_page[] =
+    NGX_PKI_PENDING_PRUNE
+    NGX_PKI_PAGE;
+
+
 /* in the order of ngx_pki_script_e */
 
 static ngx_pki_redis_script_t  ngx_pki_scripts[] = {
@@ -475,7 +593,11 @@ static ngx_pki_redis_script_t  ngx_pki_scripts[] = {
     ngx_pki_script(ngx_pki_script_crl_publish),
     ngx_pki_script(ngx_pki_script_unlock),
     ngx_pki_script(ngx_pki_script_ra_put),
-    ngx_pki_script(ngx_pki_script_position)
+    ngx_pki_script(ngx_pki_script_position),
+    ngx_pki_script(ngx_pki_script_pend),
+    ngx_pki_script(ngx_pki_script_pending),
+    ngx_pki_script(ngx_pki_script_reject),
+    ngx_pki_script(ngx_pki_script_pending_page)
 };
 
 

@@ -87,6 +87,15 @@ ngx_pki_transaction_hash_request(ngx_pki_issue_t *issue, EVP_MD_CTX *ctx)
         }
     }
 
+    /*
+     * The same key may be renewed in the transaction that it was enrolled in;
+     * and what somebody else signs anew is not a retry.
+     */
+
+    if (issue->renewed != NULL) {
+        return ngx_pki_transaction_hash_field(ctx, &issue->renewed->serial);
+    }
+
     return 1;
 }
 

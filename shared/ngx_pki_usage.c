@@ -6,6 +6,7 @@
 
 #include "ngx_pki_usage.h"
 #include "ngx_pki_der.h"
+#include "ngx_pki_oid.h"
 
 
 #define NGX_PKI_USAGE_BEYOND  0x100
@@ -18,6 +19,11 @@ typedef struct {
     ngx_str_t                  name;
     ngx_uint_t                 bit;
 } ngx_pki_usage_bit_t;
+
+
+static ngx_int_t ngx_pki_usage_text_bits(ngx_str_t *value, u_char **out);
+static ngx_int_t ngx_pki_usage_text_extended(ngx_pool_t *pool,
+    ngx_str_t *value, u_char **out);
 
 
 static ngx_pki_usage_bit_t  ngx_pki_usage_bits[] = {
@@ -169,6 +175,136 @@ ngx_pki_usage_encode(u_char *dst, ngx_uint_t bits)
     *dst++ = (u_char) bits;
 
     return dst;
+}
+
+
+ngx_int_t
+ngx_pki_usage_text(ngx_pool_t *pool, ngx_str_t *extensions, ngx_str_t *text)
+{
+    u_char         *p;
+    ngx_int_t       rc;
+    ngx_str_t       oid, value;
+    ngx_pki_der_t   der, extension;
+
+    static const u_char  usage[] = { 0x55, 0x1d, 0x0f };
+    static const u_char  extended[] = { 0x55, 0x1d, 0x25 };
+
+    /*
+     * An octet of an OID makes four of text at most, of one with a name five;
+     * the 13 of a key usage make 83.
+     */
+
+    p = ngx_pnalloc(pool, 8 * extensions->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->data = p;
+    ngx_pki_der_init(&der, extensions);
+
+    while (!ngx_pki_der_end(&der)) {
+
+        if (ngx_pki_der_enter(&der, NGX_PKI_DER_SEQUENCE, &extension) != NGX_OK
+            || ngx_pki_der_get(&extension, NGX_PKI_DER_OID, &oid) != NGX_OK
+            || ngx_pki_der_skip_optional(&extension, NGX_PKI_DER_BOOLEAN)
+               != NGX_OK
+            || ngx_pki_der_get(&extension, NGX_PKI_DER_OCTET_STRING, &value)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        rc = NGX_OK;
+
+        if (oid.len == sizeof(usage)
+            && ngx_memcmp(oid.data, usage, sizeof(usage)) == 0)
+        {
+            rc = ngx_pki_usage_text_bits(&value, &p);
+
+        } else if (oid.len == sizeof(extended)
+                   && ngx_memcmp(oid.data, extended, sizeof(extended)) == 0)
+        {
+            rc = ngx_pki_usage_text_extended(pool, &value, &p);
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    /* without the last separator */
+
+    text->len = (p != text->data) ? p - text->data - 2 : 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_pki_usage_text_bits(ngx_str_t *value, u_char **out)
+{
+    ngx_uint_t            bits;
+    ngx_pki_usage_bit_t  *b;
+
+    if (ngx_pki_usage_decode(value, &bits) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* of two names for one, the first */
+
+    for (b = ngx_pki_usage_bits; b->bit != 0; b++) {
+
+        if (bits & b->bit) {
+            *out = ngx_sprintf(*out, "%V, ", &b->name);
+            bits &= ~b->bit;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_pki_usage_text_extended(ngx_pool_t *pool, ngx_str_t *value, u_char **out)
+{
+    ngx_int_t         rc;
+    ngx_str_t         oid, text;
+    ngx_pki_der_t     der, oids;
+    ngx_pki_usage_t  *u;
+
+    ngx_pki_der_init(&der, value);
+
+    if (ngx_pki_der_enter(&der, NGX_PKI_DER_SEQUENCE, &oids) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    while (!ngx_pki_der_end(&oids)) {
+
+        if (ngx_pki_der_get(&oids, NGX_PKI_DER_OID, &oid) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        u = ngx_pki_usage_by_oid(&oid);
+
+        if (u != NULL) {
+            text = u->name;
+
+        } else {
+            rc = ngx_pki_oid_text(pool, &oid, &text);
+
+            if (rc == NGX_ERROR) {
+                return NGX_ERROR;
+            }
+
+            if (rc == NGX_DECLINED) {
+                ngx_str_set(&text, "unknown");
+            }
+        }
+
+        *out = ngx_sprintf(*out, "%V, ", &text);
+    }
+
+    return NGX_OK;
 }
 
 

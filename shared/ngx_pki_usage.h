@@ -57,6 +57,14 @@ ngx_int_t ngx_pki_usage_decode(ngx_str_t *value, ngx_uint_t *bits);
 /* Encodes it: a BIT STRING of four octets, named bits, to "dst". */
 u_char *ngx_pki_usage_encode(u_char *dst, ngx_uint_t bits);
 
+/*
+ * Prints the usages in Extension, Extension, ... (as in a template), in "pool":
+ * "digitalSignature, clientAuth, 1.2.3.4"; empty: there are none.  NGX_ERROR:
+ * malformed, or out of memory.
+ */
+ngx_int_t ngx_pki_usage_text(ngx_pool_t *pool, ngx_str_t *extensions,
+    ngx_str_t *text);
+
 /* An extended key usage by name or OID; NULL: not known here. */
 ngx_pki_usage_t *ngx_pki_usage_by_name(ngx_str_t *name);
 ngx_pki_usage_t *ngx_pki_usage_by_oid(ngx_str_t *oid);

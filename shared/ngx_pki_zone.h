@@ -19,7 +19,8 @@
  *
  * Restoring.  Behind a gap there may be a Redis that has lost changes.  From
  * then on slot->restoring is set, and no CRL is built, until the follower has
- * given Redis back what the zone knows to be revoked or held.
+ * given Redis back what the zone knows to be revoked or held.  After a start
+ * that is nothing, but other nodes may have to.
  */
 
 
@@ -32,6 +33,8 @@
 
 #define NGX_PKI_ZONE_NAME_LEN    64
 #define NGX_PKI_ZONE_TEXT_LEN    256
+
+#define NGX_PKI_ZONE_FIRST_EPOCH 1           /* the log was found */
 
 
 /*
@@ -160,7 +163,7 @@ void ngx_pki_zone_apply(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
  * The log has a gap: drops every good status of the authority; revoked and
  * held ones stay until Redis says otherwise.  Following goes on from "applied"
  * and "id".  Counts as a revocation, for one may have been missed.  Sets
- * slot->restoring unless nothing had been followed before.
+ * slot->restoring.
  */
 void ngx_pki_zone_reset(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
     uint64_t applied, ngx_str_t *id);

@@ -155,10 +155,7 @@ ngx_pki_zone_reset(ngx_pki_zone_t *zone, ngx_pki_zone_slot_t *slot,
 
     slot->epoch++;
     slot->revocations++;
-
-    if (slot->last_id_len != 0) {
-        slot->restoring = 1;
-    }
+    slot->restoring = 1;
 
     ngx_pki_zone_move(slot, applied, id);
 
