@@ -494,13 +494,13 @@ is "sha256", "sha384" or "sha512"
 
 
 
-=== TEST 44: previous, directory: not available yet
+=== TEST 44: directory: not available yet
 --- http_config
-pki_authority a { previous b; }
+pki_authority a { directory b; }
 --- config
 --- must_die
 --- error_log
-"previous" of "pki_authority" is not available in this version
+"directory" of "pki_authority" is not available in this version
 
 
 

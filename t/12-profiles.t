@@ -49,6 +49,8 @@ our %profiles = (
                   extension 1.3.6.1.4.1.99999.4 0c026869;
                   extension 1.3.6.1.4.1.99999.5 0500 critical;',
     quiet     => 'sid off; distribution_point off;',
+    code      => 'key_usage digitalSignature;
+                  extended_key_usage codeSigning;',
     server    => 'validity 30d;',
 );
 
@@ -671,7 +673,69 @@ like($text, qr/OCSP - URI/, 'OCSP is there');
 
 
 
-=== TEST 12: what is wrong stops nginx, with the directive and what is right
+=== TEST 12: mail, web, client, code: as the programs that use them say
+--- config eval
+$::locations
+--- perl
+ready();
+my $ca = work_file('demo.pem');
+my %oids = (sslserver => '1.3.6.1.5.5.7.3.1', sslclient => '1.3.6.1.5.5.7.3.2',
+            smimesign => '1.3.6.1.5.5.7.3.4', code => '1.3.6.1.5.5.7.3.3');
+
+sub opens {
+    my ($cert, $purpose) = @_;
+    return (command('openssl', 'verify', '-x509_strict', '-purpose', $purpose,
+                    '-CAfile', $ca, $cert))[0] == 0 ? 1 : 0;
+}
+
+# certtool asks for the usage itself, by its OID
+
+sub allows {
+    my ($cert, $oid) = @_;
+    my ($code, $out) = command('certtool', '--verify', '--infile', $cert,
+        '--load-ca-certificate', $ca, '--verify-purpose', $oid);
+    return $out =~ /Chain verification output: Verified/ ? 1 : 0;
+}
+
+my %certs = map { $_ => (issue($_, key => $::rsa,
+    san => $_ eq 'user' ? 'email:u@a.example' : 'DNS:a.example'))[0] }
+    qw( server device user code );
+
+for (['server', 1, 0, 0, 0], ['device', 0, 1, 0, 0], ['user', 0, 1, 1, 0],
+     ['code', 0, 0, 0, 1])
+{
+    my ($profile, @expected) = @$_;
+    ok(defined $certs{$profile}, "$profile: issued") or diag($::last);
+    is_deeply([map { allows($certs{$profile}, $oids{$_}) }
+               qw( sslserver sslclient smimesign code )], \@expected,
+              "$profile: for its own use, and for no other");
+}
+for (['server', 'sslserver', 1], ['server', 'sslclient', 0],
+     ['server', 'smimesign', 0], ['device', 'sslclient', 1],
+     ['device', 'sslserver', 0], ['user', 'smimesign', 1],
+     ['user', 'smimeencrypt', 1], ['user', 'sslclient', 1],
+     ['user', 'sslserver', 0], ['code', 'sslserver', 0],
+     ['code', 'smimesign', 0], ['device', 'crlsign', 0])
+{
+    my ($profile, $purpose, $expected) = @$_;
+    is(opens($certs{$profile}, $purpose), $expected, "$profile: $purpose");
+}
+
+# a mail, signed and read
+
+my $mail = work_file('mail.p7');
+my $text = work_file('mail.txt', "Hello\n");
+for (['user', 0], ['server', 4]) {
+    my ($profile, $expected) = @$_;
+    openssl('smime', '-sign', '-in', $text, '-signer', $certs{$profile},
+            '-inkey', $::rsa, '-out', $mail);
+    is((command('openssl', 'smime', '-verify', '-in', $mail, '-CAfile', $ca))
+       [0], $expected, "a mail signed by $profile");
+}
+
+
+
+=== TEST 13: what is wrong stops nginx, with the directive and what is right
 --- config
 --- perl
 my @wrong = (

@@ -312,7 +312,7 @@ my $before = issued('demo');
 for my $args ('', '?', '?operation', '?operation=', '?operation=getcacaps',
               '?operation=GetCACaps%20', '?operation=GetCACap%73',
               '?operation=GetCACapsX', '?operation=GetCRL',
-              '?operation=GetNextCACert', '?operation=PKIOperation%00',
+              '?operation=GetNextCACerts', '?operation=PKIOperation%00',
               '?Operation=GetCACaps', '?xoperation=GetCACaps',
               '?operation=GetCACaps&operation=GetCACaps',
               '?operation=GetCACaps&operation=PKIOperation',

@@ -260,13 +260,13 @@ finish();
 
 
 
-=== TEST 7: P9, R7: an EC signer cannot be answered
+=== TEST 7: P9, R7: an EC signer cannot be answered without a challenge
 --- config eval
 $::locations
 --- perl
 start();
-refused(map { ["EC $_", $::bad_alg, key => "ec$_", key_type => "ec:$_"] }
-            'P-256', 'P-384', 'P-521');
+refused(map { ["EC $_", $::bad_alg, key => "ec$_", key_type => "ec:$_",
+               challenge => []] } 'P-256', 'P-384', 'P-521');
 finish();
 --- no_error_log
 [error]
@@ -324,7 +324,7 @@ for my $type (0 .. 255) {
     my $r = scep_ask('/scep', type => $type);
     $answers{scep_brief($r)}++;
 }
-is_deeply(\%answers, { $::bad_request => 255, $::bad_id => 1 },
+is_deeply(\%answers, { $::bad_request => 254, $::bad_id => 2 },
           'without a challenge: 0 to 255');
 
 %answers = ();
@@ -338,7 +338,7 @@ for my $type ('', '019', '19 ', ' 19', '+19', '-19', "19\0", '1 9', '0x13',
         $answers{scep_brief($r)}++;
     }
 }
-is_deeply(\%answers, { $::bad_request => 52, $::bad_id => 2 },
+is_deeply(\%answers, { $::bad_request => 50, $::bad_id => 4 },
           'other texts, with and without a challenge');
 
 refused(

@@ -263,16 +263,18 @@ invalid number of arguments in "scep_challenge" directive
 scep_challenge secret;
 --- must_die
 --- error_log
-invalid challenge "secret", it must be "static file" or "none insecure"
+invalid challenge "secret", it must be "static file", "none" or "none insecure"
 
 
 
-=== TEST 19: scep_challenge none, without the word
---- config
+=== TEST 19: S4: scep_challenge none, without the word
+--- http_config
 scep_challenge none;
+--- config
+location /scep { scep demo; }
 --- must_die
 --- error_log
-lets anybody enrol
+"scep_challenge none" would let anybody enrol
 
 
 
@@ -290,7 +292,7 @@ invalid parameter "secure"
 scep_challenge none insecure really;
 --- must_die
 --- error_log
-"scep_challenge" directive must be "none insecure"
+"scep_challenge" directive must be "none" or "none insecure"
 
 
 
@@ -310,7 +312,7 @@ scep_challenge none insecure;
 scep_challenge static $TEST_NGINX_WORK/challenge;
 --- must_die
 --- error_log
-"none insecure" cannot be combined
+"none" cannot be combined
 
 
 
@@ -320,7 +322,7 @@ scep_challenge static $TEST_NGINX_WORK/challenge;
 scep_challenge none insecure;
 --- must_die
 --- error_log
-"none insecure" cannot be combined
+"none" cannot be combined
 
 
 

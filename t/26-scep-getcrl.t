@@ -63,6 +63,9 @@ server {
 }
 END
 
+our $rolled = authority('before') . authority('after',
+                                              more => 'previous before;');
+
 our ($bad_alg, $bad_check, $bad_request, $bad_id) =
     map { "FAILURE $_" } qw( badAlg badMessageCheck badRequest badCertId );
 
@@ -223,7 +226,7 @@ for (['of another authority', about => "$::work/other.pem"],
 my $before = issued('demo');
 is(scep_brief(ask(type => 19)), $::bad_check,
    'a PKCSReq about a certificate');
-is(scep_brief(ask(type => 21)), $::bad_request, 'GetCert');
+is(scep_brief(ask(type => 21)), $::bad_id, 'GetCert');
 is(issued('demo'), $before, 'nothing is issued');
 --- no_error_log
 [error]
@@ -547,3 +550,32 @@ $seen{ octets_of(told($cert)) eq $crl->{der} ? 'new' : 'old' }++ for 1 .. 20;
 is_deeply(\%seen, { new => 20 }, 'of every worker the new one');
 ok(octets_of(told($other)) eq $kept, 'what has not changed is as it was');
 ok($node->stop, 'it ends well');
+
+
+
+=== TEST 16: O5: a certificate of the authority before, after a roll-over
+--- http_config eval
+$::rolled
+--- config
+scep_challenge none insecure;
+crl_refresh 100ms;
+location = /probe          { pki_probe; }
+location = /crl/before.crl { crl before; }
+location = /crl/after.crl  { crl after; }
+location /old              { scep before; }
+location /new              { scep after; }
+--- perl
+scep_ready('/probe') or die 'not ready';
+my ($old, $new) = map { "$::work/$_.pem" } qw( before after );
+crl_wait("/crl/$_.crl", undef, 20, ca => "$::work/$_.pem") or die "no $_.crl"
+    for qw( before after );
+
+my $r = scep_crl('/new', $old, ca => $new, issuer => $old,
+                 about_serial => $::serial);
+is(scep_brief($r), 'SUCCESS', 'of the one before');
+is(octets_of($r), served('/crl/before.crl'), 'its CRL');
+$r = scep_crl('/new', $new, ca => $new, about_serial => $::serial);
+is(scep_brief($r), 'SUCCESS', 'of this one');
+is(octets_of($r), served('/crl/after.crl'), 'its CRL');
+$r = scep_crl('/old', $new, ca => $old, about_serial => $::serial);
+is(scep_brief($r), $::bad_id, 'not of the next one');

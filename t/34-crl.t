@@ -147,6 +147,7 @@ ok(!grep({ $_ > 1 } values %times), 'C15: each once');
 $::locations =~ s/crl_refresh 300ms;//r
 --- perl
 setup();
+crl_grace();
 
 for my $n (1 .. 2) {
     my $cert = new_certificate("soon$n");
@@ -513,6 +514,7 @@ is($now->{headers}{'x-crl'}, "demo $now->{number}", 'its number');
 $::common . 'location = /crl { crl demo; crl_refresh 100ms; }'
 --- perl
 setup();
+crl_grace();
 my $cert = new_certificate('fast');
 my $start = Time::HiRes::time();
 revoke($cert);

@@ -154,8 +154,8 @@ for my $path ('/m', '/m/', '/m/api', '/m/api/', '/m/api/certificatesx',
               '/mapi/certificates', '/m/API/certificates', "$::api/",
               "$::api/$serial/", "$::api/$serial.txt", "$::api/$serial.pem/",
               "$::api/$serial/chain/", "$::api/$serial/x",
-              "$::api/.pem", "$::api/$serial.pem.der", '/m/api/pending',
-              '/m/api/challenges', '/m/api/audit')
+              "$::api/.pem", "$::api/$serial.pem.der", '/m/api/challenges',
+              '/m/api/audit')
 {
     is(called('GET', $path), '404 not_found', $path);
     is(called('POST', $path, {}), '404 not_found', "POST $path");

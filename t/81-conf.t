@@ -11,7 +11,7 @@ use PKI::Nginx;
 our $work = work_dir();
 our %tested = map { $_ => 1 } qw( demo.conf log-format.conf redis.conf
                                   static-challenge.conf
-                                  crl-shards.conf
+                                  crl-shards.conf roll-over.conf
                                   keyvault-managed-identity.conf
                                   keyvault-workload-identity.conf );
 
@@ -390,7 +390,130 @@ ok($nginx->stop, 'ends well');
 
 
 
-=== TEST 5: every configuration is run by a test
+=== TEST 5: roll-over.conf, step by step
+--- config
+--- perl
+my ($etc, $lib) = ("$::work/etc-roll", "$::work/lib-roll");
+mkdir $_ for $etc, $lib;
+work_file('etc-roll/challenge', "open sesame\n");
+
+my $redis = PKI::Redis->new(config => 'conf/redis.conf');
+my $modules = join '', map { "load_module $_;\n" }
+              split ' ', $ENV{TEST_NGINX_LOAD_MODULES} || '';
+my $step = 0;
+
+my @conf = (file => 'conf/roll-over.conf', edit => sub {
+    my $change = sub {
+        my ($from, $to) = @_;
+        ok(s/$from/$to/g, "has $from");
+    };
+    $change->(qr/^load_module \S+;\n/m, $modules);
+    $change->(qr/^user\s+\S+;/m, $> == 0 ? 'user root;' : '');
+    $change->(qr{/etc/nginx/pki}, $etc);
+    $change->(qr{/var/lib/nginx/pki}, $lib);
+    $change->(qr{/var/log/nginx}, 'logs');
+    $change->(qr{/run/nginx\.pid}, 'logs/nginx.pid');
+    $change->(qr/worker_processes auto/, 'worker_processes 2');
+    $change->(qr/redis:\S+:6379/, $redis->url);
+    $change->(qr/listen +80 /, 'listen 127.0.0.1:$TEST_NGINX_SERVER_PORT ');
+    $change->(qr{http://pki\.contoso\.example},
+              'http://127.0.0.1:$TEST_NGINX_SERVER_PORT');
+    s/^http \{/http {\nclient_body_temp_path temp;\nproxy_temp_path temp;\n/m;
+
+    # before, as the file is, after the switch, and at the end
+
+    my $second = qr/    pki_authority devices-2 \{.*?\n    \}\n\n/s;
+    $change->($second, '') if $step == 0;
+    $change->(qr/    pki_authority devices \{.*?\n    \}\n\n/s, '')
+        if $step == 4;
+    $change->(qr/ +previous +devices;\n/, '') if $step == 4;
+    $change->(qr/scep +devices; +# step 3: devices-2/, 'scep devices-2;')
+        if $step > 2;
+    s/devices devices-2;/devices;/, s/ +location .*devices-2; \}\n//g
+        if $step == 0;
+    s/devices devices-2;/devices-2;/, s/ +location .* devices; \}\n//g
+        if $step == 4;
+});
+
+my $nginx = PKI::Nginx->new(@conf);
+my ($port, $n, %cert) = ($nginx->port, 0);
+my $url = "http://127.0.0.1:$port";
+my ($ca, $ca2) = ("$lib/devices.pem", "$lib/devices-2.pem");
+
+my $up = sub {
+    my ($code, $said) = $nginx->test;
+    is($code, 0, "step $step: nginx -t") or diag($said);
+    unlike($said, qr/\[warn\]/, 'without a warning') or diag($said);
+    $nginx->pid ? $nginx->reload : $nginx->start;
+    ok(wait_ready(sub { (http_get('/probe', port => $port))[0] == 200 }, 30),
+       'ready') or diag($nginx->said . $nginx->log);
+};
+
+my $enrol = sub {
+    my ($name, $for) = @_;
+    $cert{$name} = scep_enroll(
+        url => "$url/scep", key => new_key('rsa:2048'), ca => $for,
+        subject => "CN=$name", password => 'open sesame', error => \my $error);
+    ok(defined $cert{$name}, "$name enrols") or diag($error);
+    my ($code) = command('openssl', 'verify', '-CAfile', $for, $cert{$name});
+    is($code, 0, 'by ' . $for =~ s{.*/}{}r);
+};
+
+my $asks = sub {
+    my ($name, $issuer) = @_;
+    my ($ocsp) = openssl('x509', '-in', $cert{$name}, '-noout', '-ocsp_uri')
+                 =~ /(\S+)/;
+    is({ocsp_ask(url => $ocsp, ca => $issuer, cert => $cert{$name})}->{status},
+       'good', "OCSP of $name");
+    my @crl = ('openssl', 'verify', '-crl_check', '-crl_download', '-CAfile',
+               $issuer, $cert{$name});
+    ok(wait_until(sub { (command(@crl))[0] == 0 }, 30), 'and its CRL');
+};
+
+my $get = '/scep?operation=GetNextCACert';
+
+$up->();
+is((http_get($get, port => $port))[0], 404, 'nobody follows');
+$enrol->('one', $ca);
+
+$step = 1;
+$nginx->configure(@conf);
+$up->();
+my ($status, undef, $pem) = http_get("$get&format=pem", port => $port);
+is($status, 200, 'step 2: the next one');
+my ($sha) = openssl('x509', '-noout', '-fingerprint', '-sha256',
+                    { in => $pem }) =~ /=(\S+)/;
+$sha = lc $sha =~ tr/://dr;
+like((http_get('/probe', port => $port))[2],
+     qr/^certificate devices-2: sha256 $sha,/m, 'as the probe has it');
+is($pem, slurp($ca2), 'and the file');
+($status, undef, my $signed) = http_get($get, port => $port);
+is($status, 200, 'for devices: signed');
+is((command('openssl', 'cms', '-verify', '-inform', 'DER', '-CAfile', $ca,
+            '-purpose', 'any', '-binary', { in => $signed }))[0], 0,
+   'by the current one');
+$enrol->('two', $ca);
+$enrol->('early', $ca2);
+
+$step = 3;
+$nginx->configure(@conf);
+$up->();
+$enrol->('three', $ca2);
+$asks->('one', $ca);
+$asks->('three', $ca2);
+
+$step = 4;
+$nginx->configure(@conf);
+$up->();
+$asks->('early', $ca2);
+$enrol->('four', $ca2);
+is((http_get($get, port => $port))[0], 404, 'nobody follows');
+unlike($nginx->log, qr/\[(?:alert|crit|emerg)\]/, 'no trouble');
+ok($nginx->stop, 'ends well');
+
+
+
+=== TEST 6: every configuration is run by a test
 --- config
 --- perl
 my @untested = grep { !$::tested{$_} } map { s{.*/}{}r } glob 'conf/*.conf';

@@ -123,6 +123,7 @@ for my $n (0, 2) {
 $::four
 --- perl
 setup('demo', 4);
+crl_grace();
 my @certs = map { (crl_spread('demo', 4))[2] } 1 .. 2;
 my @before = numbers('demo', 4);
 my $last = $before[2];
@@ -469,6 +470,7 @@ for my $cert (@certs) {
 
 
 === TEST 15: C21: a node that only enrols, with more shards than the others
+--- timeout: 60
 --- config eval
 ::crl_locations('late', 'crl_shards 2;')
 --- perl
@@ -502,7 +504,10 @@ my $cert = wait_until(sub {
 ok($cert, 'of a shard that the other one does not know of') or return;
 my $uri = shard_uri('late', crl_shard($cert));
 is(crl_uri($cert), $uri, 'which it names');
-ok(crl_wait($uri), 'there is its CRL');
+
+# each node asks Redis every half a minute how many there are
+
+ok(crl_wait($uri, undef, 45), 'there is its CRL');
 is(revoke($cert, 'keyCompromise', '/late/m'), 200, 'revoked');
 my $crl = crl_wait($uri, has($cert));
 ok($crl, 'and it is in it') or return;

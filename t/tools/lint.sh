@@ -1,7 +1,8 @@
 #!/bin/bash
 #
-# What a change must look like: style.pl's rules, exported symbols, cppcheck
-# and gcc -fanalyzer, none of which may have anything to say.
+# What a change must look like: style.pl's rules, the table of SCEP's rows,
+# exported symbols, cppcheck and gcc -fanalyzer, none of which may have anything
+# to say.
 
 set -uo pipefail
 
@@ -103,6 +104,7 @@ cppcheck_all() {
 
 
 check style style
+check "rows of SCEP" perl t/tools/rows.pl
 check symbols symbols
 check unresolved unresolved
 check "gcc -fanalyzer" analyzer

@@ -46,11 +46,16 @@ AUTH_ENVELOPED_DATA = '1.2.840.113549.1.9.16.1.23'
 RSA_ENCRYPTION = '1.2.840.113549.1.1.1'
 RSAES_OAEP = '1.2.840.113549.1.1.7'
 MGF1 = '1.2.840.113549.1.1.8'
+RSASSA_PSS = '1.2.840.113549.1.1.10'
+PBKDF2 = '1.2.840.113549.1.5.12'
+HMAC_SHA256 = '1.2.840.113549.2.9'
+PWRI_KEK = '1.2.840.113549.1.9.16.3.9'
 CONTENT_TYPE = '1.2.840.113549.1.9.3'
 MESSAGE_DIGEST = '1.2.840.113549.1.9.4'
 SIGNING_TIME = '1.2.840.113549.1.9.5'
 CHALLENGE_PASSWORD = '1.2.840.113549.1.9.7'
 EXTENSION_REQUEST = '1.2.840.113549.1.9.14'
+MICROSOFT_EXTENSIONS = '1.3.6.1.4.1.311.2.1.14'
 MESSAGE_TYPE = '2.16.840.1.113733.1.9.2'
 PKI_STATUS = '2.16.840.1.113733.1.9.3'
 FAIL_INFO = '2.16.840.1.113733.1.9.4'
@@ -81,6 +86,10 @@ CIPHERS = {
     'des3': ('1.2.840.113549.3.7', 24, 8),
     'des': ('1.3.14.3.2.7', 8, 8),
     'null': ('1.2.840.113549.1.9.16.3.99', 16, 16),
+    'rc2': ('1.2.840.113549.3.2', 16, 16),
+    'rc4': ('1.2.840.113549.3.4', 16, 16),
+    'aes-128-ecb': ('2.16.840.1.101.3.4.1.1', 16, 16),
+    'aes-128-ofb': ('2.16.840.1.101.3.4.1.3', 16, 16),
 }
 
 STRINGS = {'utf8': 0x0c, 'printable': 0x13, 't61': 0x14, 'ia5': 0x16,
@@ -268,6 +277,17 @@ def spki(key):
         serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
+def key_id_of(der):
+    return x509.load_der_x509_certificate(der).extensions \
+        .get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+
+
+def spki_of(file):
+    return load_cert(file).public_key().public_bytes(
+        serialization.Encoding.DER,
+        serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
 def signature_algorithm(key, digest):
     if isinstance(key, rsa.RSAPrivateKey):
         return algorithm(DIGESTS[digest][1])
@@ -279,6 +299,23 @@ def sign(key, data, digest):
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(data, apadding.PKCS1v15(), h)
     return key.sign(data, ec.ECDSA(h))
+
+
+def pss_algorithm(a):
+    """RSASSA-PSS with a salt of so many octets, and its parameters."""
+    if a.pss_params is not None:
+        return algorithm(RSASSA_PSS, binascii.unhexlify(a.pss_params))
+    h = algorithm(DIGESTS[a.pss_digest or a.digest][0])
+    mgf = algorithm(DIGESTS[a.pss_mgf][0]) if a.pss_mgf else h
+    return algorithm(RSASSA_PSS, seq(
+        tlv(0xa0, h), tlv(0xa1, algorithm(MGF1, mgf)),
+        b'' if a.pss == 20 else tlv(0xa2, integer(a.pss)),
+        tlv(0xa3, integer(a.pss_trailer)) if a.pss_trailer else b''))
+
+
+def pss_sign(a, key, data):
+    h = DIGESTS[a.digest][3]()
+    return key.sign(data, apadding.PSS(apadding.MGF1(h), a.pss), h)
 
 
 def flip(data):
@@ -335,8 +372,14 @@ def make_extensions(a):
 
 
 def text_value(tag_name, text):
-    coding = 'utf-16-be' if tag_name == 'bmp' else 'utf-8'
+    coding = {'bmp': 'utf-16-be', 't61': 'latin-1'}.get(tag_name, 'utf-8')
     return tlv(STRINGS[tag_name], text.encode(coding))
+
+
+def named_value(text):
+    """An attribute: OID:the values in it, hex."""
+    name, value = text.split(':')
+    return seq(oid(name), tlv(0x31, binascii.unhexlify(value)))
 
 
 def make_csr(a, key):
@@ -350,9 +393,14 @@ def make_csr(a, key):
             text_value(a.challenge_tag, challenge))))
     extensions = make_extensions(a)
     if extensions:
-        attributes.append(seq(oid(EXTENSION_REQUEST),
+        attributes.append(seq(oid(MICROSOFT_EXTENSIONS if a.ms_extensions
+                                  else EXTENSION_REQUEST),
                               set_of(seq(*extensions))))
-    info = seq(integer(0), make_name(a.subject), spki(key),
+    attributes += [named_value(text) for text in a.csr_attribute]
+    name = make_name(a.subject) if a.subject_der is None \
+        else binascii.unhexlify(a.subject_der)
+    public = false_key(a.csr_false) if a.csr_false else spki(key)
+    info = seq(integer(0), name, public,
                tlv(0xa0, *sorted(attributes)))
     signature = sign(key, info, a.csr_digest or a.digest)
     if 'csr' in a.broken:
@@ -372,20 +420,46 @@ def make_about(a):
     return seq(issuer, serial) + a.trailing_csr
 
 
+def make_poll(a):
+    """What CertPoll holds: an IssuerAndSubject."""
+    issuer = load_cert(a.poll).subject.public_bytes()
+    if a.poll_issuer is not None:
+        issuer = make_name(a.poll_issuer)
+    subject = a.subject if a.poll_subject is None else a.poll_subject
+    return seq(issuer, make_name(subject)) + a.trailing_csr
+
+
 def make_time(t):
     return tlv(0x17, time.strftime('%y%m%d%H%M%SZ', time.gmtime(t)).encode())
 
 
-def make_signer(key, name, digest, serial=None):
+def false_key(text):
+    """What says that it is an RSA key: "bits:exponent", hex."""
+    size, _, exponent = text.partition(':')
+    n = 1 << int(size) - 1 | int.from_bytes(os.urandom(int(size) // 16), 'big')
+    return seq(algorithm(RSA_ENCRYPTION),
+               bits(seq(integer(n | 1), integer(int(exponent, 16)))))
+
+
+def make_signer(key, name, digest, serial=None, public=None):
     """A self-signed certificate; what it says does not matter."""
     now = int(time.time())
     alg = signature_algorithm(key, digest)
     tbs = seq(tlv(0xa0, integer(2)), integer(serial or 1), alg, name,
               seq(make_time(now - 3600), make_time(now + 604800)), name,
-              spki(key), tlv(0xa3, seq(extension(
+              public or spki(key), tlv(0xa3, seq(extension(
                   '2.5.29.14', False,
                   octets(hashlib.sha1(spki(key)).digest())))))
     return seq(tbs, alg, bits(sign(key, tbs, digest)))
+
+
+def forge(key, cert, digest):
+    """The same certificate for another key, and signed by that."""
+    tbs = [n.whole for n in parse(cert.tbs_certificate_bytes, 0x30).children()]
+    tbs[6] = spki(key)
+    tbs = seq(*tbs)
+    return seq(tbs, signature_algorithm(key, digest),
+               bits(sign(key, tbs, digest)))
 
 
 def issuer_and_serial(der):
@@ -407,6 +481,25 @@ def encrypt(cipher, cek, iv, data):
     return c.update(padded) + c.finalize()
 
 
+def unwrap(kek, name, block, iv, wrapped):
+    """RFC 3211, 2.3.2: CBC twice, the later half of it first."""
+    method = algorithms.TripleDES(kek * (24 // len(kek))) \
+        if name.startswith('des') else algorithms.AES(kek)
+
+    def decrypted(start, data):
+        c = Cipher(method, modes.CBC(start)).decryptor()
+        return c.update(data) + c.finalize()
+
+    last = decrypted(wrapped[-2 * block:-block], wrapped[-block:])
+    inner = decrypted(last, wrapped[:-block]) + last
+    data = decrypted(iv, inner)
+    n = data[0]
+    if len(wrapped) < 2 * block or n > len(data) - 4 \
+            or bytes(x ^ 0xff for x in data[1:4]) != data[4:7]:
+        raise Malformed('R7: wrong password')
+    return data[4:4 + n]
+
+
 def wrap_key(a, ca, cek):
     public = ca.public_key()
     if a.transport == 'pkcs1':
@@ -425,6 +518,52 @@ def wrap_key(a, ca, cek):
     return alg, wrapped
 
 
+def same_name(name, form):
+    """A Name in other octets that are equal by RFC 5280, 7.1."""
+    out = []
+    for rdn in parse(name, 0x30).children():
+        kind, value = rdn.child(0, 0x30).children()
+        text = value.value
+        if form == 'upper':
+            text = text.upper()
+        elif form == 'blanks':
+            text = b' ' + text.replace(b' ', b'  ') + b' '
+        tag = 0x13 if value.tag == 0x0c else 0x0c
+        out.append(set_of(seq(kind.whole, tlv(
+            value.tag if form == 'blanks' else tag, text))))
+    return seq(*out)
+
+
+def other_recipient(kind, i):
+    """One that no key of the server has anything to do with."""
+    issuer_serial = seq(make_name('CN=elsewhere %d' % i), integer(1000 + i))
+    sealed = octets(os.urandom(256))
+    if kind == 'ktri':
+        return seq(integer(0), issuer_serial, algorithm(RSA_ENCRYPTION),
+                   sealed)
+    if kind == 'kari':
+        point = bits(ec.generate_private_key(ec.SECP256R1()).public_key()
+                     .public_bytes(serialization.Encoding.X962,
+                                   serialization.PublicFormat
+                                   .UncompressedPoint))
+        wrap = algorithm('2.16.840.1.101.3.4.1.5', b'')
+        return tlv(0xa1, integer(3), tlv(0xa0, tlv(0xa1, seq(
+            oid('1.2.840.10045.2.1')), point)),
+            algorithm('1.3.132.1.11.1', wrap),
+            seq(seq(issuer_serial, octets(os.urandom(24)))))
+    if kind == 'kekri':
+        return tlv(0xa2, integer(4), seq(octets(b'key')),
+                   algorithm('2.16.840.1.101.3.4.1.5', b''),
+                   octets(os.urandom(24)))
+    if kind == 'pwri':
+        # CVE-2025-9230: a wrapped key of fewer octets than it says
+        return tlv(0xa3, integer(0), algorithm(
+            '1.2.840.113549.1.9.16.3.9', algorithm(
+                CIPHERS['aes-128-cbc'][0], octets(os.urandom(16)))),
+            octets(os.urandom(16)))
+    return tlv(0xa4, oid('1.2.840.113549.1.9.16.13.3'), octets(b'x' * 32))
+
+
 def make_recipient(a, ca, cek):
     der = ca.public_bytes(serialization.Encoding.DER)
     issuer, serial = issuer_and_serial(
@@ -432,7 +571,11 @@ def make_recipient(a, ca, cek):
         if a.recipient else der)
     if a.recipient_serial:
         serial = integer(int(a.recipient_serial, 16))
+    if a.recipient_name:
+        issuer = same_name(issuer, a.recipient_name)
     alg, wrapped = wrap_key(a, ca, cek)
+    if a.oaep_params is not None:
+        alg = algorithm(RSAES_OAEP, binascii.unhexlify(a.oaep_params))
     if a.recipient_ski:
         ski = ca.extensions.get_extension_for_class(
             x509.SubjectKeyIdentifier).value.digest
@@ -447,9 +590,16 @@ def make_envelope(a, ca, content):
     sealed = encrypt(a.cipher, cek, iv, content)
     if 'envelope' in a.broken:
         sealed = os.urandom(len(sealed))
+    if a.flip_sealed is not None:
+        at = a.flip_sealed % len(sealed)
+        sealed = sealed[:at] + flip(sealed[at:at + 1]) + sealed[at + 1:]
+    if a.iv_len is not None:
+        iv = os.urandom(a.iv_len)
     recipient = make_recipient(a, ca, cek)
     version = integer(2 if a.recipient_ski else 0)
-    recipients = set_of(*[recipient] * a.recipients)
+    recipients = tlv(0x31, *[other_recipient(kind, i)
+                             for i, kind in enumerate(a.decoy)],
+                     *[recipient] * a.recipients)
     if a.cipher == 'aes-128-gcm':
         return seq(oid(AUTH_ENVELOPED_DATA), tlv(0xa0, seq(
             integer(0), recipients,
@@ -461,8 +611,9 @@ def make_envelope(a, ca, content):
         return indefinite(0x30, oid(ENVELOPED_DATA), indefinite(
             0xa0, indefinite(0x30, version, recipients, indefinite(
                 0x30, oid(DATA), alg, segmented(0xa0, sealed)))))
-    return seq(oid(ENVELOPED_DATA), tlv(0xa0, seq(
-        version, recipients, seq(oid(DATA), alg, tlv(0x80, sealed)))))
+    return seq(oid(a.inner_type or ENVELOPED_DATA), tlv(0xa0, seq(
+        version, recipients, seq(oid(a.sealed_type or DATA), alg,
+                                 tlv(0x80, sealed)))))
 
 
 def attribute(name, *values):
@@ -479,7 +630,9 @@ def make_attributes(a, content, nonce):
     elif a.txn is not None:
         txn = a.txn.encode()
     made = [
-        ('content-type', attribute(CONTENT_TYPE, oid(DATA))),
+        ('content-type', attribute(CONTENT_TYPE,
+                                   oid(a.content_attribute or a.content_type
+                                       or DATA))),
         ('digest', attribute(MESSAGE_DIGEST, octets(h))),
         ('type', attribute(MESSAGE_TYPE,
                            tlv(STRINGS[a.type_tag], a.type.encode()))),
@@ -492,6 +645,7 @@ def make_attributes(a, content, nonce):
     for name, value in made:
         if name not in a.omit:
             out += [value] * (2 if name in a.dup else 1)
+    out += [named_value(text) for text in a.extra_attribute]
     if a.dup_value:
         out.append(attribute(MESSAGE_TYPE, tlv(0x13, a.type.encode()),
                              tlv(0x13, a.dup_value.encode())))
@@ -500,20 +654,30 @@ def make_attributes(a, content, nonce):
 
 def make_signer_info(a, key, cert, attributes):
     signed = b''.join(attributes)
-    signature = sign(key, tlv(0x31, signed), a.digest)
+    if a.pss is None:
+        signature = sign(key, tlv(0x31, signed), a.digest)
+    else:
+        signature = pss_sign(a, key, tlv(0x31, signed))
     if 'signature' in a.broken:
         signature = flip(signature)
     if a.signer_ski:
         version = integer(3)
-        sid = tlv(0x80, hashlib.sha1(spki(key)).digest())
+        sid = tlv(0x80, key_id_of(cert) if a.signer_cert
+                  else hashlib.sha1(spki(key)).digest())
     else:
         version = integer(1)
         sid = seq(*issuer_and_serial(cert))
-    alg = algorithm(RSA_ENCRYPTION) if isinstance(key, rsa.RSAPrivateKey) \
-        else signature_algorithm(key, a.digest)
+    if a.pss is not None:
+        alg = pss_algorithm(a)
+    elif isinstance(key, rsa.RSAPrivateKey):
+        alg = algorithm(RSA_ENCRYPTION)
+    else:
+        alg = signature_algorithm(key, a.digest)
     return seq(version, sid, algorithm(DIGESTS[a.digest][0]),
                tlv(0xa0, signed) if attributes else b'', alg,
-               octets(signature))
+               octets(signature),
+               tlv(0xa1, *[named_value(text) for text in a.unsigned])
+               if a.unsigned else b'')
 
 
 def make_signed(a, content, certs, infos):
@@ -528,8 +692,10 @@ def make_signed(a, content, certs, infos):
                 indefinite(0x30, oid(DATA),
                            indefinite(0xa0, segmented(0x24, content))),
                 certificates, infos)))
-    return seq(oid(SIGNED_DATA), tlv(0xa0, seq(
-        version, digests, seq(oid(DATA), tlv(0xa0, octets(content))),
+    return seq(oid(a.outer_type or SIGNED_DATA), tlv(0xa0, seq(
+        version, digests, seq(oid(a.content_type or DATA),
+                              b'' if a.detached
+                              else tlv(0xa0, octets(content))),
         certificates, infos)))
 
 
@@ -540,8 +706,12 @@ def signer_of(a, key):
             serialization.Encoding.DER)
         return cert, load_key(a.signer_key, a.key_type)
     signer = load_key(a.signer_key, a.key_type) if a.signer_key else key
+    if a.signer_like:
+        return forge(signer, load_cert(a.signer_like), a.digest), signer
     cert = make_signer(signer, make_name(a.signer_subject or a.subject),
-                       'sha256' if a.digest == 'md5' else a.digest)
+                       'sha256' if a.digest == 'md5' else a.digest,
+                       int(a.signer_serial or '1', 16),
+                       false_key(a.signer_false) if a.signer_false else None)
     if a.mismatch:
         # its issuer and serial are right, its key is another one
         return make_signer(new_key(a.key_type),
@@ -562,6 +732,8 @@ def command_make(a):
             content = f.read()
     elif a.about:
         content = make_about(a)
+    elif a.poll:
+        content = make_poll(a)
     else:
         content = make_csr(a, key)
     if not a.no_envelope:
@@ -586,7 +758,10 @@ def command_make(a):
     state = {'type': a.type, 'transaction': txn.hex(), 'nonce': nonce.hex(),
              'cipher': a.cipher, 'digest': a.digest,
              'key': key_pem(signer).decode(),
-             'certificate_key': spki(key).hex(), 'signer': cert.hex()}
+             'certificate_key': (spki_of(a.about) if a.about
+                                 else spki(key)).hex(),
+             'signer': cert.hex(),
+             'password': (a.challenge or [''])[0]}
     with open(a.state or a.out + '.json', 'w', encoding='ascii') as f:
         json.dump(state, f)
     if a.get:
@@ -714,7 +889,7 @@ class Reply:
         self.out['status'] = status
         self.failure(status)
         if status in ('FAILURE', 'PENDING'):
-            self.check(self.content() is None, 'R3', 'eContent is there')
+            self.check(self.content() == b'', 'R3', 'eContent is not empty')
 
     def failure(self, status):
         failed = status == 'FAILURE'
@@ -740,20 +915,56 @@ class Reply:
                 h = [d[3] for d in DIGESTS.values() if d[0] == digest][0]
         return apadding.OAEP(apadding.MGF1(h()), h(), None)
 
+    def transported(self, info, key):
+        """The content key of a KeyTransRecipientInfo."""
+        if info.tag != 0x30:
+            raise Malformed('R6: no KeyTransRecipientInfo')
+        recipient = info.children()
+        signer = bytes.fromhex(self.state['signer'])
+        self.check(recipient[1].whole == seq(*issuer_and_serial(signer)),
+                   'R6', 'recipient is not the signer certificate')
+        return key.decrypt(recipient[3].value, self.transport(recipient[2]))
+
+    def unwrapped(self, info):
+        """The content key of a PasswordRecipientInfo, by the challenge."""
+        if info.tag != 0xa3:
+            raise Malformed('R7: no PasswordRecipientInfo')
+        version, kdf, alg, wrapped = info.children()
+        self.check(version.whole == integer(0), 'R7', 'version')
+        params = kdf.child(1, 0x30).children()
+        rounds = int.from_bytes(params[1].value, 'big')
+        self.check(kdf.tag == 0xa0 and kdf.child(0, 0x06).oid() == PBKDF2
+                   and params[2].child(0, 0x06).oid() == HMAC_SHA256,
+                   'R7', 'key derivation')
+        self.check(len(params[0].value) >= 16 and rounds >= 100000, 'R7',
+                   'salt or iterations')
+        self.out['salt'] = params[0].value.hex()
+        self.check(alg.child(0, 0x06).oid() == PWRI_KEK, 'R7',
+                   'key encryption')
+        name, iv = alg.child(1, 0x30).children()
+        name = [n for n in CIPHERS if CIPHERS[n][0] == name.oid()][0]
+        self.check(name == self.state['cipher'], 'R7',
+                   'the key is wrapped by %s' % name)
+        size, block = CIPHERS[name][1:]
+        kek = hashlib.pbkdf2_hmac('sha256', self.state['password'].encode(),
+                                  params[0].value, rounds, size)
+        return unwrap(kek, name, block, iv.value, wrapped.value)
+
     def decrypt(self, content):
         info = parse(content, 0x30)
         if info.child(0, 0x06).oid() != ENVELOPED_DATA:
             raise Malformed('no EnvelopedData')
         enveloped = parse(info.child(1, 0xa0).value, 0x30).children()
         recipients = enveloped[1].children()
-        if len(recipients) != 1 or recipients[0].tag != 0x30:
-            raise Malformed('not exactly one KeyTransRecipientInfo')
-        recipient = recipients[0].children()
-        signer = bytes.fromhex(self.state['signer'])
-        self.check(recipient[1].whole == seq(*issuer_and_serial(signer)),
-                   'R6', 'recipient is not the signer certificate')
+        if len(recipients) != 1:
+            raise Malformed('not exactly one recipient')
         key = key_of_pem(self.state['key'].encode())
-        cek = key.decrypt(recipient[3].value, self.transport(recipient[2]))
+        if isinstance(key, rsa.RSAPrivateKey):
+            version, cek = 0, self.transported(recipients[0], key)
+        else:
+            version, cek = 3, self.unwrapped(recipients[0])
+        self.check(enveloped[0].whole == integer(version), 'R7',
+                   'version of EnvelopedData')
         sealed = enveloped[2].children()
         name = sealed[1].child(0, 0x06).oid()
         names = [n for n in CIPHERS if CIPHERS[n][0] == name]
@@ -906,7 +1117,19 @@ def argument_parser():
     m.add_argument('--eku', action='append', help='an OID')
     m.add_argument('--extension', action='append',
                    help='OID:critical|-:hex')
+    m.add_argument('--ms-extensions', action='store_true',
+                   help="requested by Microsoft's attribute")
+    m.add_argument('--csr-attribute', action='append', default=[],
+                   help='OID:the values in it, hex')
+    m.add_argument('--subject-der', help='hex')
+    m.add_argument('--csr-false', help='its RSA modulus, by chance: '
+                   'bits:exponent, hex')
     m.add_argument('--payload', help='a file instead of the CSR')
+    m.add_argument('--poll',
+                   help='hold an IssuerAndSubject: that of this authority '
+                        '(a file), and --subject')
+    m.add_argument('--poll-issuer', help='this name instead')
+    m.add_argument('--poll-subject', help='this name instead')
     m.add_argument('--about', help='a certificate: its issuer and serial '
                    'number instead of the CSR')
     m.add_argument('--about-issuer', help='another issuer')
@@ -925,10 +1148,27 @@ def argument_parser():
                    choices=['txn', 'type', 'nonce', 'digest', 'time',
                             'content-type'])
     m.add_argument('--dup-value', help='one more messageType beside the first')
+    m.add_argument('--extra-attribute', action='append', default=[],
+                   help='a signed one, OID:the values in it, hex')
+    m.add_argument('--unsigned', action='append', default=[],
+                   help='an unsigned one, likewise')
+    m.add_argument('--outer-type', help='an OID instead of SignedData')
+    m.add_argument('--content-type', help='of what is signed, an OID')
+    m.add_argument('--content-attribute', help='the attribute about it alone')
+    m.add_argument('--detached', action='store_true',
+                   help='what is signed is not there')
+    m.add_argument('--inner-type', help='an OID instead of EnvelopedData')
+    m.add_argument('--sealed-type', help='of what is encrypted, an OID')
     m.add_argument('--time-skew', type=int, default=0)
     m.add_argument('--cipher', default='aes-128-cbc', choices=CIPHERS)
     m.add_argument('--digest', default='sha256', choices=DIGESTS)
     m.add_argument('--csr-digest', choices=DIGESTS)
+    m.add_argument('--pss', type=int, help='sign the message by RSASSA-PSS '
+                   'with so many octets of salt')
+    m.add_argument('--pss-digest', choices=DIGESTS, help='as it says')
+    m.add_argument('--pss-mgf', choices=DIGESTS, help='as it says')
+    m.add_argument('--pss-trailer', type=int)
+    m.add_argument('--pss-params', help='instead of all these, hex')
     m.add_argument('--transport', default='pkcs1',
                    choices=['pkcs1', 'oaep', 'oaep-sha256', 'oaep-sha384',
                             'oaep-sha512'])
@@ -936,6 +1176,15 @@ def argument_parser():
     m.add_argument('--recipient-serial', help='hex')
     m.add_argument('--recipient-ski', action='store_true')
     m.add_argument('--recipients', type=int, default=1)
+    m.add_argument('--recipient-name', help='its issuer written otherwise',
+                   choices=['tags', 'upper', 'blanks'])
+    m.add_argument('--decoy', action='append', default=[],
+                   choices=['ktri', 'kari', 'kekri', 'pwri', 'ori'],
+                   help='a recipient before it that is somebody else')
+    m.add_argument('--oaep-params', help='what the message says they are, hex')
+    m.add_argument('--iv-len', type=int)
+    m.add_argument('--flip-sealed', type=int,
+                   help='a bit of this octet of the ciphertext')
     m.add_argument('--broken', action='append', default=[],
                    choices=['signature', 'digest', 'csr', 'cek', 'envelope'])
     m.add_argument('--ber', action='store_true',
@@ -944,6 +1193,11 @@ def argument_parser():
     m.add_argument('--signer-cert', help='an existing certificate')
     m.add_argument('--signer-key', help='its key, or that of a new signer')
     m.add_argument('--signer-subject')
+    m.add_argument('--signer-serial', help='hex')
+    m.add_argument('--signer-like', help='a certificate: as it is, but for '
+                   'its key and its signature')
+    m.add_argument('--signer-false', help='its certificate has this RSA '
+                   'modulus, by chance: bits:exponent, hex')
     m.add_argument('--signer-ski', action='store_true')
     m.add_argument('--signers', type=int, default=1)
     m.add_argument('--mismatch', action='store_true',

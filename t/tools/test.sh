@@ -43,8 +43,11 @@ PKI_KEY=vault-ec run "$vault_ec_suites" || failed=yes
 
 # the long ones first, else the last one runs alone
 
-long_suites="t/94-crl-nodes.t t/75-ra.t t/72-azure-identity.t
-             t/71-keyvault-faults.t t/38-ocsp-signer.t t/91-crl-delta.t"
+long_suites="t/79-ra-keyvault.t t/75-ra.t t/72-azure-identity.t
+             t/71-keyvault-faults.t t/96-crl-end.t t/94-crl-nodes.t
+             t/95-crl-redis.t t/38-ocsp-signer.t t/91-crl-delta.t
+             t/90-crl-shards.t t/51-rollback-and-clock.t
+             t/78-keyvault-recovery.t t/37-ocsp-cache.t"
 
 echo "== all suites"
 run "$(printf '%s\n' $long_suites $suites | awk '!seen[$0]++')" || failed=yes

@@ -13,6 +13,7 @@ package PKI::CRL;
 #   my $crl = crl_wait(crl_uri($cert), sub { crl_entry($_[0], $cert) });
 #   my @numbers = crl_published('demo', 'shard-0a');      by the log
 #   crl_reconfigure(sub { s/crl_shards 4/crl_shards 2/ });
+#   crl_grace();                       until CRLs follow changes at once
 #
 #   my $watch = crl_watch([ $port, ... ], '/crl/demo.crl', ...);
 #   ...
@@ -36,7 +37,7 @@ use PKI::OCSP ();
 our @EXPORT = qw( crl_locations crl_spread crl_shard crl_uri crl_entry
                   crl_reason crl_wait crl_published crl_reconfigure crl_pem
                   crl_verify crl_reasons crl_apply crl_watch crl_seen
-                  crl_faults own_port );
+                  crl_faults crl_grace own_port );
 
 my $PAUSE = 0.01;
 my $names = 0;
@@ -298,6 +299,15 @@ sub crl_seen {
     }
 
     return sort { $a->{at} <=> $b->{at} } @seen;
+}
+
+
+# A node that has just started builds none: others may have to tell Redis what
+# that has lost.  Where it is measured how fast one is, that has to be over.
+
+sub crl_grace {
+    sleep 4;
+    return;
 }
 
 

@@ -40,8 +40,9 @@ use PKI ();
 our @EXPORT = qw( scep_ready scep_make scep_open scep_send scep_send_all
                   scep_ask scep_crl scep_brief scep_raw scep_recipient issued );
 
-my %flags = map { $_ => 1 } qw( ca_true ca_false recipient_ski ber no_envelope
-                                signer_ski mismatch no_cert );
+my %flags = map { $_ => 1 } qw( ca_true ca_false recipient_ski ber
+                                no_envelope signer_ski mismatch no_cert
+                                ms_extensions detached );
 
 my ($pid, $owner, $to, $from);
 my $count = 0;
@@ -83,6 +84,11 @@ sub scep_ready {
     return PKI::wait_ready(sub { (PKI::http_get($uri))[0] == 200 }, 20);
 }
 
+
+# What a message is for unless told otherwise: set it where the clock is turned,
+# for an RA that is made anew is not offered at once.
+
+our $recipient;
 
 # Whom a message to an authority is for, and who issues, if another one.
 
@@ -137,7 +143,8 @@ sub scep_make {
 
     my $file = PKI::work_file('message' . ++$count . '.der');
     my ($ca, $issuer) = (delete $o{ca}, delete $o{issuer});
-    ($ca, $issuer) = scep_recipient('demo') if !$ca;
+    ($ca, $issuer) = $recipient ? @$recipient : scep_recipient('demo')
+        if !$ca;
 
     $o{key} = PKI::work_dir() . '/' . ($o{key} || 'client') . '.scep';
 
