@@ -1,10 +1,12 @@
 # Sourced by the clients.  The environment says where the server is:
 #
-#     URL        http://host:port, below it /scep, /legacy, /ocsp, /enroll, ...
+#     URL        http://host:port, below it /scep, which renews any time,
+#                /manual, where somebody decides, /legacy, /ocsp, /enroll, ...
 #     TLS_URL    https://host:port of the listener that asks for certificates
 #     LATER_URL  of another node, whose OCSP says "try later": /ocsp by HTTP
 #                status 200, /status by 503
 #     OCSP_LOG   what was asked below $URL/ocsp, see asked()
+#     SCEP_LOG   what was asked of SCEP, see scep_asked()
 #     SIGNER     who signs for OCSP, as in the configuration; empty: the default
 #     CA         certificate of the authority, PEM
 #     RA_CERT    that of its RA; empty: it has none
@@ -99,9 +101,10 @@ certificate_right() {
     grep -q '^right.pem: good' right.ocsp
 }
 
-# what is asked of OCSP counts from here, see asked()
+# what is asked of OCSP and SCEP counts from here, see asked(), scep_asked()
 now() {
     seen=$(wc -l < "$OCSP_LOG")
+    scep_seen=$(wc -l < "$SCEP_LOG")
 }
 
 # A nonce of N octets, as "openssl ocsp -req_text" shows it: an OCTET STRING.
@@ -172,6 +175,19 @@ request_text() {
         escaped=${1##*/}
         printf '%b' "${escaped//%/\\x}" | base64 -d
     fi | openssl ocsp -reqin /dev/stdin -req_text
+}
+
+# scep_asked METHOD TYPE STATUS [FAILINFO]: so it was since now()
+scep_asked() {
+    if ! wait_for 2 scep_logged "$1 PKIOperation $2 $3 ${4:--}"; then
+        echo "not asked: $*"
+        tail -n "+$((scep_seen + 1))" "$SCEP_LOG"
+        return 1
+    fi
+}
+
+scep_logged() {
+    tail -n "+$((scep_seen + 1))" "$SCEP_LOG" | grep -x -- "$1" > logged
 }
 
 # https PORT CERTIFICATE KEY: the status that the server answers, 000 if none

@@ -49,6 +49,26 @@ release() {
     change "$1" release
 }
 
+# pending_id SUBJECT: of the request that waits
+pending_id() {
+    curl -fsS -u "admin:$CHALLENGE" "$URL/master/api/pending" \
+        | /usr/bin/python3 -c '
+import json, sys
+found = [item["id"] for item in json.load(sys.stdin)["pending"]
+         if item["subject"] == sys.argv[1]]
+print(*found)
+sys.exit(len(found) != 1)' "$1"
+}
+
+# decide SUBJECT approve|reject
+decide() {
+    local id
+
+    id=$(pending_id "$1") || return 1
+    curl -fsS -u "admin:$CHALLENGE" -H 'Content-Type: application/json' \
+        -d '' "$URL/master/api/pending/$id/$2"
+}
+
 # of a certificate: the name of its CRL, "interop-02", which is its shard's
 crl_of() {
     openssl x509 -in "$1" -noout -ext crlDistributionPoints \

@@ -19,7 +19,7 @@ clients=("$@")
 
 [ $# -gt 0 ] || clients=(curl openssl gnutls nss strongswan strongswan-ocsp
                          strongswan-crl java nginx-tls apache freeradius
-                         certmonger scepclient)
+                         certmonger scepclient micromdm bouncycastle pkijs)
 
 setup
 
@@ -29,7 +29,7 @@ table() {
 }
 
 for client in "${clients[@]}"; do
-    WORK=$dir/$client timeout 120 "t/interop/$client.sh" \
+    WORK=$dir/$client timeout 180 "t/interop/$client.sh" \
         > "$dir/$client.result" 2> "$dir/$client.err" || true
 
     if [ ! -e "$dir/$client/finished" ]; then

@@ -27,7 +27,8 @@ users() {
 }
 
 
-# The log of OCSP holds whole requests, so that common.sh can look into them.
+# The log of OCSP holds whole requests, so that common.sh can look into them;
+# that of SCEP says what clients really sent.
 
 configure() {
     local pool=
@@ -41,6 +42,8 @@ configure() {
         admin   admin;
     }
 
+    log_format scep '\$request_method \$scep_operation '
+                    '\$scep_message_type \$scep_status \$scep_fail_info';
     log_format ocsp '\$request_method \$ocsp_status \$ocsp_serial '
                     '\$ocsp_cache \$request_uri "\$request_body"';
 
@@ -48,6 +51,16 @@ configure() {
         subject     "CN=Interop CA,O=Example";
         key         file:$dir/ca.key;
         certificate $dir/ca.pem;
+        create      ${KEY:-rsa:2048} validity=1y;
+        base_url    $base;
+        ra          ${RA:-off};
+    }
+
+    pki_authority next {
+        previous    interop;
+        subject     "CN=Interop CA 2,O=Example";
+        key         file:$dir/next.key;
+        certificate $dir/next.pem;
         create      ${KEY:-rsa:2048} validity=1y;
         base_url    $base;
         ra          ${RA:-off};
@@ -66,12 +79,22 @@ configure() {
         location /scep {
             scep interop;
             scep_challenge static $dir/challenge;
+            scep_renewal on within=0;
+            access_log $dir/logs/scep.log scep;
+        }
+
+        location /manual {
+            scep interop;
+            scep_challenge none;
+            scep_approval manual;
+            access_log $dir/logs/scep.log scep;
         }
 
         location /legacy {
             scep interop;
             scep_challenge static $dir/challenge;
             scep_legacy des;
+            access_log $dir/logs/scep.log scep;
         }
 
         location /enroll {
@@ -248,7 +271,8 @@ setup() {
 
     export PKI_NGINX=$NGINX URL CHALLENGE TLS_URL=https://127.0.0.1:$tls_port \
            LATER_URL=http://127.0.0.1:$later_port \
-           OCSP_LOG=$dir/logs/ocsp.log CA=$dir/interop.pem RA_CERT \
+           OCSP_LOG=$dir/logs/ocsp.log SCEP_LOG=$dir/logs/scep.log \
+           CA=$dir/interop.pem RA_CERT \
            FIRST_CRL=$dir/first.crl \
            EE=$dir/good.pem EE_KEY=$dir/good.key \
            REVOKED=$dir/revoked.pem REVOKED_KEY=$dir/revoked.key \
