@@ -20,6 +20,7 @@ static void ngx_pki_crl_item_release(ngx_pki_crl_item_t *item);
 static void ngx_pki_crl_item_load_handler(ngx_pki_crl_load_t *load);
 static ngx_uint_t ngx_pki_crl_item_tries_again(ngx_pki_crl_item_t *item);
 static void ngx_pki_crl_item_loaded(ngx_pki_crl_item_t *item);
+static void ngx_pki_crl_item_tell(ngx_pki_crl_item_t *item);
 static void ngx_pki_crl_item_pem_handler(ngx_pki_crl_pem_t *pem);
 static void ngx_pki_crl_item_replace(ngx_pki_crl_item_t *item,
     ngx_pki_crl_copy_t *copy);
@@ -417,7 +418,27 @@ ngx_pki_crl_item_loaded(ngx_pki_crl_item_t *item)
     if (copy != NULL) {
         ngx_pki_crl_item_replace(item, copy);
         item->failed = 0;
+
+        ngx_pki_crl_item_tell(item);
     }
+}
+
+
+/*
+ * Whoever made it may have been killed before it told the others, and what this
+ * worker serves must not be followed by an older one of another.
+ */
+
+static void
+ngx_pki_crl_item_tell(ngx_pki_crl_item_t *item)
+{
+    uint64_t  number;
+
+    number = item->copy->number;
+
+    ngx_pki_crl_raise(&item->authority->store.crl->number[item->list], number);
+
+    item->known = ngx_max(item->known, number);
 }
 
 

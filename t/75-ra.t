@@ -502,8 +502,22 @@ main::locations('demo', 'curve', 'large')
 --- init
 main::redis_cmd('FLUSHALL');
 --- perl
-ok(wait_until(sub { entry('curve') && (http_get('/probe'))[0] == 200 }, 45))
-    or diag((http_get('/probe'))[2]);
+ok(wait_until(sub {
+    entry('curve') && (http_get('/probe'))[0] == 200
+        && 8 == grep { serial_offered('curve') } 1 .. 8
+}, 45)) or diag((http_get('/probe'))[2]);
+
+# a worker that has no other one yet says so
+
+my $answer = sub {
+    my ($recipient) = @_;
+
+    return wait_until(sub {
+        my $brief = ask('curve', $recipient);
+        return $brief ne 'HTTP 503' && $brief;
+    }, 10);
+};
+
 for my $reason ('keyCompromise', 'certificateHold') {
     my (undef, $old) = offered('curve');
     my ($status) = api('POST', '/curve/m/api/certificates/' . serial_of($old)
@@ -516,8 +530,8 @@ for my $reason ('keyCompromise', 'certificateHold') {
     }, 10), 'another one is offered');
 
     my (undef, $new) = offered('curve');
-    is(ask('curve', $new), 'SUCCESS', 'and opens');
-    like(ask('curve', $old), qr/^FAILURE badCertId/, 'the old one does not');
+    is($answer->($new), 'SUCCESS', 'and opens');
+    like($answer->($old), qr/^FAILURE badCertId/, 'the old one does not');
     is(entry('curve', 'previous'), undef, 'it is not kept');
 }
 is(scalar(issued_by('ra', 'curve')), 3, 'three in all');
