@@ -178,7 +178,7 @@ ngx_pki_csr_check_signature(ngx_pki_csr_t *csr, ngx_pki_csr_signature_t *s,
         return 0;
     }
 
-    if (s->pss && ngx_pki_pss_set(pctx, s->salt) != NGX_OK) {
+    if (s->pss && ngx_pki_pss_set(pctx, (int) s->salt) != NGX_OK) {
         return 0;
     }
 

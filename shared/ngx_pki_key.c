@@ -5,6 +5,7 @@
 
 
 #include "ngx_pki_key.h"
+#include "ngx_pki_pss.h"
 
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
@@ -417,17 +418,7 @@ ngx_pki_key_verify_init(EVP_PKEY_CTX *ctx, const EVP_MD *md, ngx_uint_t pss)
 ngx_int_t
 ngx_pki_key_set_pss(EVP_PKEY_CTX *ctx, ngx_uint_t pss)
 {
-    if (!pss) {
-        return NGX_OK;
-    }
-
-    if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) != 1
-        || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) != 1)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return pss ? ngx_pki_pss_set(ctx, RSA_PSS_SALTLEN_DIGEST) : NGX_OK;
 }
 
 

@@ -150,10 +150,10 @@ ngx_pki_pss_digest(ngx_pki_der_t *der)
 
 
 ngx_int_t
-ngx_pki_pss_set(EVP_PKEY_CTX *ctx, ngx_uint_t salt)
+ngx_pki_pss_set(EVP_PKEY_CTX *ctx, int salt)
 {
     if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) != 1
-        || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, (int) salt) != 1)
+        || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, salt) != 1)
     {
         return NGX_ERROR;
     }
@@ -179,7 +179,7 @@ ngx_pki_pss_verify(EVP_PKEY *pkey, const EVP_MD *md, ngx_uint_t salt,
 
     if (EVP_PKEY_verify_init(ctx) == 1
         && EVP_PKEY_CTX_set_signature_md(ctx, md) == 1
-        && ngx_pki_pss_set(ctx, salt) == NGX_OK
+        && ngx_pki_pss_set(ctx, (int) salt) == NGX_OK
         && EVP_PKEY_verify(ctx, signature->data, signature->len,
                            digest->data, digest->len)
            == 1)

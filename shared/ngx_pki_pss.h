@@ -27,9 +27,9 @@ typedef struct {
  */
 ngx_int_t ngx_pki_pss_decode(ngx_str_t *params, ngx_pki_pss_t *pss);
 
-/* Sets padding and salt, before a signature is verified.  NGX_ERROR: in
- * OpenSSL's queue. */
-ngx_int_t ngx_pki_pss_set(EVP_PKEY_CTX *ctx, ngx_uint_t salt);
+/* Sets padding and salt (octets, or RSA_PSS_SALTLEN_DIGEST) of a signature.
+ * NGX_ERROR: in OpenSSL's queue. */
+ngx_int_t ngx_pki_pss_set(EVP_PKEY_CTX *ctx, int salt);
 
 /* Verifies a signature over a digest: NGX_OK, NGX_DECLINED (it is wrong),
  * NGX_ERROR (out of memory).  Leaves no error in OpenSSL's queue. */
