@@ -387,7 +387,7 @@ is(scep_brief(ask("$::work/device.pem", key => 'ec', key_type => 'ec:P-256')),
 --- config eval
 $::curve
 --- perl
-scep_ready('/probe') or die 'not ready';
+start();
 my ($ra, $ca) = scep_recipient('curve');
 my %o = (ca => $ra, issuer => $ca);
 enrol('rsa', undef, %o);
