@@ -7,9 +7,7 @@
 
 
 #include "ngx_http_scep_ca.h"
-#include "ngx_pki_crl_cache.h"
-
-#include <openssl/x509v3.h>
+#include "ngx_http_scep_vouch.h"
 
 
 #define NGX_HTTP_SCEP_PENDING      512
@@ -33,14 +31,6 @@ static char *ngx_http_scep_merge(ngx_conf_t *cf,
     ngx_http_scep_loc_conf_t *prev, ngx_http_scep_loc_conf_t *conf);
 static void ngx_http_scep_inherit(ngx_conf_t *cf,
     ngx_http_scep_loc_conf_t *prev, ngx_http_scep_loc_conf_t *conf);
-static char *ngx_http_scep_enable(ngx_conf_t *cf,
-    ngx_http_scep_loc_conf_t *conf);
-static ngx_int_t ngx_http_scep_add_crls(ngx_conf_t *cf,
-    ngx_pki_authority_t *a);
-static ngx_int_t ngx_http_scep_enable_next(ngx_conf_t *cf,
-    ngx_http_scep_loc_conf_t *conf);
-static ngx_int_t ngx_http_scep_check_authority(ngx_conf_t *cf,
-    ngx_http_scep_loc_conf_t *conf);
 static ngx_int_t ngx_http_scep_postconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_http_scep_init_thread_pool(ngx_conf_t *cf,
     ngx_http_scep_main_conf_t *smcf);
@@ -50,6 +40,14 @@ static ngx_conf_enum_t  ngx_http_scep_response_ciphers[] = {
     { ngx_string("aes-256-cbc"), NGX_SCEP_AES_256_CBC },
     { ngx_string("aes-128-cbc"), NGX_SCEP_AES_128_CBC },
     { ngx_string("des-ede3-cbc"), NGX_SCEP_DES_EDE3_CBC },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_conf_enum_t  ngx_http_scep_device_rules[] = {
+    { ngx_string("off"), NGX_PKI_DEVICE_OFF },
+    { ngx_string("intune"), NGX_PKI_DEVICE_INTUNE },
+    { ngx_string("jamf"), NGX_PKI_DEVICE_JAMF },
     { ngx_null_string, 0 }
 };
 
@@ -90,6 +88,13 @@ static ngx_command_t  ngx_http_scep_commands[] = {
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
+
+    { ngx_string("scep_device"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_scep_loc_conf_t, device_rule),
+      &ngx_http_scep_device_rules },
 
     { ngx_string("scep_max_pending"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -228,7 +233,46 @@ ngx_http_scep_challenge(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_scep_loc_conf_t *slcf = conf;
 
-    return ngx_scep_challenge_add(cf, &slcf->challenge);
+    ngx_str_t                *value;
+    ngx_uint_t                i;
+    ngx_scep_challenge_t     *challenge;
+    ngx_http_scep_voucher_t  *voucher;
+
+    value = cf->args->elts;
+
+    for (i = 0; i < NGX_SCEP_VOUCHERS; i++) {
+        voucher = ngx_http_scep_voucher(i);
+
+        if (ngx_pki_str_eq(&value[1], (char *) voucher->name.data)) {
+            break;
+        }
+    }
+
+    if (i == NGX_SCEP_VOUCHERS) {
+        return ngx_scep_challenge_add(cf, &slcf->challenge);
+    }
+
+    if (slcf->challenge == NULL) {
+        slcf->challenge = ngx_scep_challenge_create(cf);
+
+        if (slcf->challenge == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    challenge = slcf->challenge;
+
+    if (challenge->none) {
+        return "\"none\" cannot be combined with another challenge";
+    }
+
+    if (challenge->vouchers[i] != NULL) {
+        return "is duplicate";
+    }
+
+    challenge->asks = 1;
+
+    return voucher->set(cf, &challenge->vouchers[i]);
 }
 
 
@@ -373,6 +417,7 @@ ngx_http_scep_create_loc_conf(ngx_conf_t *cf)
 
     conf->max_pending = NGX_CONF_UNSET;
     conf->response_cipher = NGX_CONF_UNSET_UINT;
+    conf->device_rule = NGX_CONF_UNSET_UINT;
 
     ngx_http_scep_policy_init(&conf->policy);
     ngx_http_enroll_init_conf(&conf->enroll);
@@ -417,6 +462,8 @@ ngx_http_scep_merge(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *prev,
                          NGX_HTTP_SCEP_PENDING);
     ngx_conf_merge_uint_value(conf->response_cipher, prev->response_cipher,
                               NGX_SCEP_CIPHERS);
+    ngx_conf_merge_uint_value(conf->device_rule, prev->device_rule,
+                              NGX_PKI_DEVICE_OFF);
 
     ngx_http_scep_policy_merge(&prev->policy, &conf->policy);
 
@@ -458,146 +505,6 @@ ngx_http_scep_inherit(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *prev,
         conf->file = prev->file;
         conf->line = prev->line;
     }
-}
-
-
-static char *
-ngx_http_scep_enable(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
-{
-    ngx_http_scep_main_conf_t  *smcf;
-
-    conf->authority = ngx_http_pki_authority(cf, &conf->authority_name,
-                                             "scep");
-    if (conf->authority == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    conf->profile = ngx_http_pki_profile(cf, &conf->profile_name,
-                                         "scep_profile");
-    if (conf->profile == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_http_scep_add_crls(cf, conf->authority) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->challenge == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"scep\" without \"scep_challenge\" would let anybody "
-                      "enrol in %s:%ui", conf->file, conf->line);
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->challenge->none
-        && !conf->challenge->insecure
-        && !conf->policy.manual)
-    {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"scep_challenge none\" would let anybody enrol, it "
-                      "needs \"scep_approval manual\"; if that is meant, "
-                      "write \"scep_challenge none insecure\" in %s:%ui",
-                      conf->file, conf->line);
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->legacy != 0) {
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "\"scep_legacy\" admits%s%s, which RFC 8894 forbids, "
-                      "for \"scep\" in %s:%ui",
-                      (conf->legacy & NGX_HTTP_SCEP_LEGACY_DES)
-                      ? " single DES" : "",
-                      (conf->legacy & NGX_HTTP_SCEP_LEGACY_MD5)
-                      ? " MD5" : "",
-                      conf->file, conf->line);
-    }
-
-    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_scep_module);
-
-    smcf->enabled = 1;
-    smcf->legacy |= conf->legacy;
-
-    if (ngx_http_scep_check_authority(cf, conf) != NGX_OK
-        || ngx_http_scep_enable_next(cf, conf) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* GetCRL is about those of the authority and of its neighbours. */
-
-static ngx_int_t
-ngx_http_scep_add_crls(ngx_conf_t *cf, ngx_pki_authority_t *a)
-{
-    if (ngx_pki_crl_cache_add(cf, a) == NULL
-        || (a->previous != NULL
-            && ngx_pki_crl_cache_add(cf, a->previous) == NULL)
-        || (a->next != NULL && ngx_pki_crl_cache_add(cf, a->next) == NULL))
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/* Whoever follows the authority is offered, and opens envelopes here. */
-
-static ngx_int_t
-ngx_http_scep_enable_next(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
-{
-    const char           *trouble;
-    ngx_pki_authority_t  *next;
-
-    next = conf->authority->next;
-
-    if (next == NULL) {
-        return NGX_OK;
-    }
-
-    trouble = ngx_pki_authority_scep_trouble(next);
-
-    if (trouble != NULL) {
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "\"scep\" cannot offer authority \"%V\", which follows "
-                      "\"%V\": %s in %s:%ui",
-                      &next->name, &conf->authority->name, trouble,
-                      conf->file, conf->line);
-        return NGX_OK;
-    }
-
-    next->scep = 1;
-
-    conf->next = ngx_http_scep_next_add(cf, conf->authority);
-
-    return (conf->next != NULL) ? NGX_OK : NGX_ERROR;
-}
-
-
-/* What it cannot do for lack of a fitting key must not be found out later. */
-
-static ngx_int_t
-ngx_http_scep_check_authority(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf)
-{
-    const char  *trouble;
-
-    conf->authority->scep = 1;
-    conf->authority->enrols = 1;
-
-    trouble = ngx_pki_authority_scep_trouble(conf->authority);
-
-    if (trouble == NULL) {
-        return NGX_OK;
-    }
-
-    ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                  "\"scep\" cannot use authority \"%V\": %s in %s:%ui",
-                  &conf->authority->name, trouble, conf->file, conf->line);
-
-    return NGX_ERROR;
 }
 
 

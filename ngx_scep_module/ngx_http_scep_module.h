@@ -15,6 +15,7 @@
 #include "ngx_http_enroll.h"
 #include "ngx_http_certificate_master.h"
 #include "ngx_scep_challenge.h"
+#include "ngx_pki_device.h"
 #include "ngx_scep_envelope.h"
 #include "ngx_scep_verify.h"
 #include "ngx_pki_base64.h"
@@ -80,6 +81,8 @@ typedef struct {
     ngx_int_t                  max_pending;
     ngx_uint_t                 response_cipher;
     ngx_http_scep_policy_t     policy;
+    ngx_uint_t                 device_rule;  /* NGX_PKI_DEVICE_*, see
+                                              * scep_device */
     ngx_uint_t                 legacy;       /* NGX_HTTP_SCEP_LEGACY_* */
 
     u_char                    *file;         /* where "scep" is written */
@@ -95,6 +98,9 @@ extern ngx_str_t  ngx_http_scep_type_text;
  * vault may turn out to be of no use when nginx runs already.
  */
 void ngx_http_scep_complain(ngx_http_request_t *r, ngx_pki_authority_t *a);
+
+/* A location with "scep" is complete: NGX_CONF_ERROR is logged. */
+char *ngx_http_scep_enable(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *conf);
 
 /* The content handler of a location with "scep". */
 ngx_int_t ngx_http_scep_handler(ngx_http_request_t *r);

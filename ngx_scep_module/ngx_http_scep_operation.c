@@ -31,18 +31,12 @@ static void ngx_http_scep_operation_decrypt_handler(ngx_pki_key_job_t *job);
 static void ngx_http_scep_operation_request(void *data);
 static ngx_int_t ngx_http_scep_operation_open(ngx_http_scep_operation_t *so,
     ngx_str_t *unwrapped);
-static void ngx_http_scep_operation_find_handler(ngx_pki_issue_t *issue);
-static void ngx_http_scep_operation_issue_handler(ngx_pki_issue_t *issue);
-static void ngx_http_scep_operation_success(void *data);
 static void ngx_http_scep_operation_set_message(ngx_http_request_t *r,
     ngx_scep_message_t *m);
-static void ngx_http_scep_operation_set_issue(ngx_http_request_t *r,
-    ngx_http_scep_operation_t *so);
 static void ngx_http_scep_operation_expire(ngx_pki_op_t *op);
 static void ngx_http_scep_operation_cleanup(void *data);
 
 
-static ngx_str_t  ngx_http_scep_source = ngx_string("scep");
 
 static ngx_str_t  ngx_http_scep_text_busy =
     ngx_string("too many requests at a time\n");
@@ -484,97 +478,6 @@ ngx_http_scep_operation_open(ngx_http_scep_operation_t *so,
 }
 
 
-void
-ngx_http_scep_operation_issue(ngx_http_scep_operation_t *so)
-{
-    ngx_pki_issue_t  *issue;
-
-    ngx_pki_op_action(so->op, "issuing a certificate by scep");
-
-    issue = &so->issue;
-
-    issue->op = so->op;
-    issue->authority = so->authority;
-    issue->profile = so->slcf->profile;
-    issue->csr = &so->csr;
-    issue->source = ngx_http_scep_source;
-    issue->requester = so->op->client;
-    issue->transaction = so->message.transaction;
-    issue->handler = ngx_http_scep_operation_find_handler;
-    issue->data = so;
-
-    ngx_pki_issue_find(issue);
-}
-
-
-static void
-ngx_http_scep_operation_find_handler(ngx_pki_issue_t *issue)
-{
-    ngx_http_scep_operation_t  *so;
-
-    so = issue->data;
-    issue->handler = ngx_http_scep_operation_issue_handler;
-
-    if (issue->result != NGX_PKI_ISSUE_OK) {
-        ngx_http_scep_operation_issue_handler(issue);
-        return;
-    }
-
-    /* a renewal was approved when its signer's certificate was */
-
-    if (so->slcf->policy.manual && !so->renewal) {
-        ngx_http_scep_pend(so);
-        return;
-    }
-
-    ngx_pki_issue_start(issue);
-}
-
-
-static void
-ngx_http_scep_operation_issue_handler(ngx_pki_issue_t *issue)
-{
-    ngx_http_request_t         *r;
-    ngx_http_scep_operation_t  *so;
-
-    so = issue->data;
-
-    r = ngx_http_pki_op_request(so->op);
-
-    if (r != NULL) {
-        ngx_http_scep_operation_set_issue(r, so);
-    }
-
-    switch (issue->result) {
-
-    case NGX_PKI_ISSUE_OK:
-    case NGX_PKI_ISSUE_EXISTING:
-        ngx_pki_turn_wait(&so->turn, ngx_http_scep_operation_success, so);
-        return;
-
-    case NGX_PKI_ISSUE_REFUSED:
-        ngx_log_error(NGX_LOG_INFO, so->op->log, 0,
-                      "certificate refused: %V", &issue->error);
-
-        ngx_http_scep_reply_failure(so, issue->fail_info);
-        return;
-
-    default: /* NGX_PKI_ISSUE_UNAVAILABLE: logged where it happened */
-        ngx_http_scep_reply_failure(so, NGX_SCEP_BAD_REQUEST);
-        return;
-    }
-}
-
-
-/* Many answers of Redis come together, and each leads to an envelope. */
-
-static void
-ngx_http_scep_operation_success(void *data)
-{
-    ngx_http_scep_reply_success(data);
-}
-
-
 static void
 ngx_http_scep_operation_set_message(ngx_http_request_t *r,
     ngx_scep_message_t *m)
@@ -615,35 +518,6 @@ ngx_http_scep_operation_set_message(ngx_http_request_t *r,
 
     default:
         break;
-    }
-}
-
-
-static void
-ngx_http_scep_operation_set_issue(ngx_http_request_t *r,
-    ngx_http_scep_operation_t *so)
-{
-    ngx_pki_issue_t     *issue;
-    ngx_http_pki_ctx_t  *ctx;
-
-    ctx = ngx_http_pki_get_ctx(r);
-
-    if (ctx == NULL) {
-        return;
-    }
-
-    issue = &so->issue;
-
-    ngx_http_pki_set(r, &ctx->profile,
-                     ngx_pki_profile_name(so->slcf->profile));
-    ngx_http_pki_set_time(r, &ctx->sign_time, issue->sign_time);
-    ngx_http_pki_set_time(r, &ctx->store_time, issue->store_time);
-
-    if (issue->result == NGX_PKI_ISSUE_OK
-        || issue->result == NGX_PKI_ISSUE_EXISTING)
-    {
-        ngx_http_pki_set(r, &ctx->serial, &issue->record.serial);
-        ngx_http_pki_set(r, &ctx->subject, &issue->record.subject);
     }
 }
 

@@ -20,6 +20,7 @@
 
 
 typedef struct ngx_http_scep_operation_s  ngx_http_scep_operation_t;
+typedef struct ngx_http_scep_voucher_s    ngx_http_scep_voucher_t;
 
 typedef void (*ngx_http_scep_lookup_pt)(ngx_http_scep_operation_t *so,
     ngx_int_t rc);
@@ -55,6 +56,12 @@ struct ngx_http_scep_operation_s {
     ngx_pki_csr_t               csr;
     unsigned                    proven:1;    /* its signature was looked at */
     unsigned                    renewal:1;   /* its signer vouches for it */
+    unsigned                    ask:1;       /* somebody else has to */
+    unsigned                    vouched:1;   /* and does */
+    unsigned                    doubtful:1;  /* one of them could not say */
+    ngx_uint_t                  voucher;     /* NGX_SCEP_VOUCHER_*: asked */
+    void                       *vouching;    /* its own state */
+    ngx_pki_issue_pt            find_handler;  /* meanwhile */
     ngx_pki_store_job_t         store;       /* who signs, what is asked */
     ngx_pki_issue_t             issue;
 
@@ -144,7 +151,10 @@ void ngx_http_scep_lookup_signer(ngx_http_scep_operation_t *so,
  */
 void ngx_http_scep_renewal(ngx_http_scep_operation_t *so);
 
-/* Issues so->csr, with so->issue.renewed if that is set, up to the end. */
+/*
+ * Issues so->csr, with so->issue.renewed if that is set, up to the end; if
+ * so->ask is set somebody must vouch for it first, unless it is a retry.
+ */
 void ngx_http_scep_operation_issue(ngx_http_scep_operation_t *so);
 
 /* Keeps so->csr for a decision, up to the end: PENDING, or FAILURE. */

@@ -198,6 +198,11 @@ ngx_http_scep_request_authorize(ngx_http_scep_operation_t *so)
     switch (result) {
 
     case NGX_SCEP_CHALLENGE_ACCEPTED:
+        ngx_str_set(&so->issue.vouched, "static");
+        return NGX_OK;
+
+    case NGX_SCEP_CHALLENGE_ASK:
+        so->ask = 1;
         return NGX_OK;
 
     case NGX_SCEP_CHALLENGE_NONE:

@@ -14,7 +14,6 @@
 #define NGX_SCEP_MAX_SECRET_FILE  1048576
 
 
-static ngx_scep_challenge_t *ngx_scep_challenge_create(ngx_conf_t *cf);
 static char *ngx_scep_challenge_none(ngx_conf_t *cf,
     ngx_scep_challenge_t *challenge);
 static char *ngx_scep_challenge_static(ngx_conf_t *cf,
@@ -30,7 +29,9 @@ static ngx_str_t  ngx_scep_challenge_names[] = {
     ngx_string("accepted"),
     ngx_string("none"),
     ngx_string("missing"),
-    ngx_string("wrong")
+    ngx_string("wrong"),
+    ngx_string("unavailable"),
+    ngx_string("")                           /* asked: not known yet */
 };
 
 
@@ -61,25 +62,16 @@ ngx_scep_challenge_add(ngx_conf_t *cf, ngx_scep_challenge_t **conf)
         return ngx_scep_challenge_static(cf, *conf);
     }
 
-    if (ngx_pki_str_eq(&value[1], "one_time")
-        || ngx_pki_str_eq(&value[1], "intune")
-        || ngx_pki_str_eq(&value[1], "webhook"))
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"scep_challenge %V\" is not available in this "
-                           "version", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid challenge \"%V\", it must be \"static file\", "
-                       "\"none\" or \"none insecure\"", &value[1]);
+                       "\"one_time\", \"webhook url\", \"intune\", \"none\" or "
+                       "\"none insecure\"", &value[1]);
 
     return NGX_CONF_ERROR;
 }
 
 
-static ngx_scep_challenge_t *
+ngx_scep_challenge_t *
 ngx_scep_challenge_create(ngx_conf_t *cf)
 {
     ngx_scep_challenge_t  *challenge;
@@ -121,7 +113,7 @@ ngx_scep_challenge_none(ngx_conf_t *cf, ngx_scep_challenge_t *challenge)
         return "is duplicate";
     }
 
-    if (challenge->secrets.nelts != 0) {
+    if (challenge->secrets.nelts != 0 || challenge->asks) {
         return "\"none\" cannot be combined with another challenge";
     }
 
@@ -318,7 +310,11 @@ ngx_scep_challenge_check(ngx_scep_challenge_t *conf, ngx_str_t *challenge)
         secret += sizeof(hash);
     }
 
-    return found ? NGX_SCEP_CHALLENGE_ACCEPTED : NGX_SCEP_CHALLENGE_WRONG;
+    if (found) {
+        return NGX_SCEP_CHALLENGE_ACCEPTED;
+    }
+
+    return conf->asks ? NGX_SCEP_CHALLENGE_ASK : NGX_SCEP_CHALLENGE_WRONG;
 }
 
 

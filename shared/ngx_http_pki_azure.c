@@ -22,6 +22,8 @@ static const char *ngx_http_pki_key_vault_time(ngx_str_t *value,
 static ngx_int_t ngx_http_pki_init_vault_key(ngx_conf_t *cf,
     ngx_http_pki_main_conf_t *pmcf, ngx_pki_authority_t *a,
     ngx_pki_vault_key_t *key);
+static ngx_int_t ngx_http_pki_init_intunes(ngx_conf_t *cf,
+    ngx_http_pki_main_conf_t *pmcf);
 static ngx_int_t ngx_http_pki_init_trusted(ngx_conf_t *cf,
     ngx_http_pki_main_conf_t *pmcf);
 static ngx_int_t ngx_http_pki_init_identities(ngx_conf_t *cf,
@@ -166,6 +168,10 @@ ngx_http_pki_init_azure(ngx_conf_t *cf, ngx_http_pki_main_conf_t *pmcf)
         }
     }
 
+    if (ngx_http_pki_init_intunes(cf, pmcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (pmcf->https_wanted && ngx_pki_https_check_tls(cf->log) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -217,6 +223,35 @@ ngx_http_pki_init_vault_key(ngx_conf_t *cf, ngx_http_pki_main_conf_t *pmcf,
                        &a->name, &key->identity_name);
 
     return NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_pki_init_intunes(ngx_conf_t *cf, ngx_http_pki_main_conf_t *pmcf)
+{
+    ngx_str_t           name;
+    ngx_uint_t          i;
+    ngx_pki_intune_t  **intune;
+
+    ngx_str_null(&name);
+    intune = pmcf->intunes.elts;
+
+    for (i = 0; i < pmcf->intunes.nelts; i++) {
+
+        if (ngx_pki_intune_init(cf, intune[i], &pmcf->identities, &name)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        pmcf->https_wanted = 1;
+    }
+
+    if (name.len != 0 && pmcf->https.proxy.len == 0) {
+        pmcf->https_names = name;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -354,6 +389,7 @@ ngx_int_t
 ngx_http_pki_start_azure(ngx_cycle_t *cycle, ngx_http_pki_main_conf_t *pmcf)
 {
     ngx_uint_t                  i;
+    ngx_pki_intune_t          **intune;
     ngx_pki_azure_identity_t  **identity;
 
     if (!pmcf->https_wanted) {
@@ -372,6 +408,18 @@ ngx_http_pki_start_azure(ngx_cycle_t *cycle, ngx_http_pki_main_conf_t *pmcf)
 
         if (ngx_pki_azure_identity_start(identity[i], pmcf->client, pmcf->zone,
                                          cycle->log)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    intune = pmcf->intunes.elts;
+
+    for (i = 0; i < pmcf->intunes.nelts; i++) {
+
+        if (ngx_pki_intune_start(intune[i], pmcf->client, pmcf->zone,
+                                 cycle->log)
             != NGX_OK)
         {
             return NGX_ERROR;

@@ -191,7 +191,10 @@ ngx_http_pki_create_main_conf(ngx_conf_t *cf)
 
     if (ngx_array_init(&pmcf->identities, cf->pool, 2,
                        sizeof(ngx_pki_azure_identity_t *))
-        != NGX_OK)
+        != NGX_OK
+        || ngx_array_init(&pmcf->intunes, cf->pool, 2,
+                          sizeof(ngx_pki_intune_t *))
+           != NGX_OK)
     {
         return NULL;
     }

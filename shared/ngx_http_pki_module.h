@@ -16,6 +16,7 @@
 #include "ngx_pki_authority.h"
 #include "ngx_pki_profile.h"
 #include "ngx_pki_follower.h"
+#include "ngx_pki_intune.h"
 
 
 typedef struct {
@@ -29,6 +30,7 @@ typedef struct {
 #endif
 
     ngx_array_t                identities;   /* ngx_pki_azure_identity_t * */
+    ngx_array_t                intunes;      /* of ngx_pki_intune_t * */
     ngx_pki_vault_conf_t       vault;
     ngx_pki_https_conf_t       https;
     ngx_str_t                  https_names;  /* one that wants a resolver */
@@ -55,6 +57,7 @@ typedef struct {
     ngx_str_t                  serial;
     ngx_str_t                  subject;
     ngx_str_t                  profile;
+    ngx_str_t                  device;
     ngx_str_t                  sign_time;    /* seconds, "0.012" */
     ngx_str_t                  store_time;
 
@@ -64,6 +67,9 @@ typedef struct {
     ngx_str_t                  scep_status;
     ngx_str_t                  scep_fail_info;
     ngx_str_t                  scep_challenge_result;
+    ngx_str_t                  scep_challenge_by;
+    ngx_str_t                  scep_challenge_code;
+    ngx_str_t                  scep_challenge_time;
     ngx_str_t                  enroll_status;
 
     ngx_str_t                  ocsp_status;

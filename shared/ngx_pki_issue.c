@@ -21,6 +21,7 @@
 static void ngx_pki_issue_find_handler(ngx_pki_store_job_t *job);
 static ngx_int_t ngx_pki_issue_prepare(ngx_pki_issue_t *issue);
 static ngx_int_t ngx_pki_issue_is_named(ngx_pki_issue_t *issue);
+static ngx_int_t ngx_pki_issue_bind(ngx_pki_issue_t *issue);
 static void ngx_pki_issue_sign(ngx_pki_issue_t *issue);
 static ngx_int_t ngx_pki_issue_record(ngx_pki_issue_t *issue,
     ngx_pki_tbs_t *tbs);
@@ -106,6 +107,10 @@ ngx_pki_issue_start(ngx_pki_issue_t *issue)
            != NGX_OK)
     {
         ngx_pki_issue_refuse(issue, &refusal, NGX_PKI_ISSUE_BAD_REQUEST);
+        return;
+    }
+
+    if (issue->renewed == NULL && ngx_pki_issue_bind(issue) != NGX_OK) {
         return;
     }
 
@@ -306,7 +311,48 @@ ngx_pki_issue_sign(ngx_pki_issue_t *issue)
 }
 
 
-/* "device" and "user" are the caller's, or those of what is renewed */
+/*
+ * Whose it is, by its names; a challenge may say whose it must be.  Not NGX_OK:
+ * that was the end.
+ */
+
+static ngx_int_t
+ngx_pki_issue_bind(ngx_pki_issue_t *issue)
+{
+    ngx_str_t            refusal;
+    ngx_pki_record_t    *record;
+    ngx_pki_template_t  *t;
+
+    t = &issue->template;
+    record = &issue->record;
+
+    if (ngx_pki_device_find(issue->op->pool, issue->device_rule, issue->csr,
+                            t, &record->device, &record->user)
+        != NGX_OK)
+    {
+        ngx_pki_issue_fail(issue, "out of memory");
+        return NGX_ERROR;
+    }
+
+    if (issue->binding == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_pki_challenge_check(issue->binding, &t->subject_text,
+                                &t->sans_text, &record->device,
+                                &record->user, &refusal)
+        != NGX_OK)
+    {
+        record->subject = t->subject_text;
+        ngx_pki_issue_refuse(issue, &refusal, NGX_PKI_ISSUE_BAD_REQUEST);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* "device" and "user" are set already, or those of what is renewed */
 
 static ngx_int_t
 ngx_pki_issue_record(ngx_pki_issue_t *issue, ngx_pki_tbs_t *tbs)
@@ -331,6 +377,8 @@ ngx_pki_issue_record(ngx_pki_issue_t *issue, ngx_pki_tbs_t *tbs)
     record->source = issue->source;
     record->requester = issue->requester;
     record->transaction = issue->transaction;
+    record->vouched = issue->vouched;
+    record->withheld = issue->withheld;
     record->issued_at = ngx_time();
     record->not_before = t->not_before;
     record->not_after = t->not_after;
@@ -441,6 +489,8 @@ ngx_pki_issue_sign_handler(ngx_pki_key_job_t *job)
     store->record = issue->record;
     store->pending.id = issue->pending;
     store->by = issue->approver;
+    store->challenge = issue->challenge;
+    store->notice = issue->notice;
 
     if (issue->renewed != NULL && issue->renewed_of == issue->authority) {
         store->renewed = issue->renewed->serial;
@@ -462,6 +512,8 @@ ngx_pki_issue_add_handler(ngx_pki_store_job_t *job)
         ngx_string("the request does not wait for a decision any more");
     static ngx_str_t  revoked =
         ngx_string("the certificate that signs is not good any more");
+    static ngx_str_t  taken =
+        ngx_string("the one-time challenge was used meanwhile");
 
     issue = job->data;
     issue->store_time += job->elapsed;
@@ -484,6 +536,10 @@ ngx_pki_issue_add_handler(ngx_pki_store_job_t *job)
 
     case NGX_PKI_STORE_REVOKED:
         ngx_pki_issue_refuse(issue, &revoked, NGX_PKI_ISSUE_BAD_CERT_ID);
+        return;
+
+    case NGX_PKI_STORE_TAKEN:
+        ngx_pki_issue_refuse(issue, &taken, NGX_PKI_ISSUE_BAD_REQUEST);
         return;
 
     case NGX_PKI_STORE_CONFLICT:

@@ -16,6 +16,7 @@
 #include "ngx_pki_csr.h"
 #include "ngx_pki_profile.h"
 #include "ngx_pki_authority.h"
+#include "ngx_pki_device.h"
 
 
 typedef struct ngx_pki_issue_s  ngx_pki_issue_t;
@@ -51,6 +52,18 @@ struct ngx_pki_issue_s {
      * empty: none */
     ngx_str_t                  pending;
     ngx_str_t                  approver;
+
+    /* by which kind of challenge; of a one-time one: its hash, which it takes,
+     * and what it is bound to (NULL: nothing) */
+    ngx_str_t                  vouched;
+    ngx_str_t                  challenge;
+    ngx_pki_challenge_t       *binding;
+
+    /* whom to tell before it is given out; or afterwards */
+    ngx_str_t                  withheld;
+    ngx_pki_notice_t           notice;
+
+    ngx_uint_t                 device_rule;  /* NGX_PKI_DEVICE_* */
 
     ngx_pki_issue_result_e     result;
     ngx_str_t                  error;        /* for the log */

@@ -63,6 +63,8 @@ static ngx_pki_record_field_t  ngx_pki_record_fields[] = {
     ngx_pki_record_field(user, TEXT, 0),
     ngx_pki_record_field(transaction, TEXT, 0),
     ngx_pki_record_field(renewed, TEXT, 0),
+    ngx_pki_record_field(vouched, TEXT, 0),
+    ngx_pki_record_field(withheld, TEXT, 0),
     ngx_pki_record_field(status, STATUS, 1),
     ngx_pki_record_field(revoked_at, TIME, 0),
     ngx_pki_record_field(reason, REASON, 0),

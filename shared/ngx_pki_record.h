@@ -25,6 +25,9 @@ typedef struct {
     ngx_str_t                  user;
     ngx_str_t                  transaction;  /* text, as the client sent it */
     ngx_str_t                  renewed;      /* serial of what it renews */
+    ngx_str_t                  vouched;      /* by which kind of challenge */
+    ngx_str_t                  withheld;     /* until whom is told; empty: it
+                                              * may be given out */
     ngx_str_t                  revoked_by;
     time_t                     issued_at;
     time_t                     not_before;

@@ -16,6 +16,8 @@
 #include "ngx_pki_redis.h"
 #include "ngx_pki_record.h"
 #include "ngx_pki_pending.h"
+#include "ngx_pki_challenge.h"
+#include "ngx_pki_notice.h"
 #include "ngx_pki_zone.h"
 #include "ngx_pki_crl.h"
 #include "ngx_pki_log_entry.h"
@@ -65,7 +67,8 @@ typedef enum {
     NGX_PKI_STORE_NOT_FOUND,
     NGX_PKI_STORE_EXISTS,        /* add: the transaction has a certificate */
     NGX_PKI_STORE_CONFLICT,      /* already so, or not possible */
-    NGX_PKI_STORE_FULL,          /* pend: too many wait */
+    NGX_PKI_STORE_FULL,          /* pend: too many wait; challenge: so many */
+    NGX_PKI_STORE_TAKEN,         /* add: its challenge is used, or expired */
     NGX_PKI_STORE_REVOKED,       /* add: what it renews is, or is held */
     NGX_PKI_STORE_UNAVAILABLE    /* logged; perhaps carried out, perhaps not */
 } ngx_pki_store_result_e;
@@ -97,6 +100,17 @@ struct ngx_pki_store_job_s {
     /* in, add: the serial of the one of this authority that it renews; empty:
      * none */
     ngx_str_t                  renewed;
+
+    /* in, add: the hash of the one-time challenge that it takes, and whom to
+     * tell of it; empty: none.  Out, outbox: of ngx_pki_notice_t */
+    ngx_str_t                  challenge;
+    ngx_pki_notice_t           notice;
+    ngx_array_t               *notices;
+
+    /* in and out, one-time challenges; in, put: how many "by" may have that
+     * are not used yet, 0: any number */
+    ngx_pki_challenge_t        one_time;
+    ngx_uint_t                 quota;
 
     /* in, revoke and release; "by" is also who approves or rejects */
     ngx_int_t                  reason;
@@ -213,6 +227,29 @@ void ngx_pki_store_pend(ngx_pki_store_job_t *job);
 void ngx_pki_store_pending_get(ngx_pki_store_job_t *job);
 void ngx_pki_store_pending_reject(ngx_pki_store_job_t *job);
 void ngx_pki_store_pending_list(ngx_pki_store_job_t *job);
+
+/*
+ * One-time challenges, see ngx_pki_store_challenge.c.  put: keeps job->one_time
+ * until it expires: OK; FULL: of its "by" there are "quota"; CONFLICT: there is
+ * one with this hash.  get: of job->one_time.hash, which add takes: OK, or
+ * NOT_FOUND: never there, used, or expired.
+ */
+void ngx_pki_store_challenge_put(ngx_pki_store_job_t *job);
+void ngx_pki_store_challenge_get(ngx_pki_store_job_t *job);
+
+/*
+ * What is withheld: job->record.serial may be given out now.  OK; NOT_FOUND;
+ * CONFLICT: it is not good any more.  job->record is the record after.
+ */
+void ngx_pki_store_deliver(ngx_pki_store_job_t *job);
+
+/*
+ * Notices that wait, under the lock "outbox".  outbox: up to job->limit of
+ * them, oldest first, into job->notices.  outbox_done: takes job->notice.id
+ * out.
+ */
+void ngx_pki_store_outbox(ngx_pki_store_job_t *job);
+void ngx_pki_store_outbox_done(ngx_pki_store_job_t *job);
 
 /*
  * Tells Redis what the zone knows: job->serial is revoked or held as

@@ -263,7 +263,7 @@ invalid number of arguments in "scep_challenge" directive
 scep_challenge secret;
 --- must_die
 --- error_log
-invalid challenge "secret", it must be "static file", "none" or "none insecure"
+invalid challenge "secret", it must be "static file", "one_time", "webhook url", "intune", "none" or "none insecure"
 
 
 
@@ -443,34 +443,7 @@ is(scep_ask('/scep', challenge => 'before')->{status}, 'FAILURE', 'gone');
 
 
 
-=== TEST 36: scep_challenge one_time, which is not available
---- config
-scep_challenge one_time ttl=1h;
---- must_die
---- error_log
-"scep_challenge one_time" is not available in this version
-
-
-
-=== TEST 37: scep_challenge intune, which is not available
---- config
-scep_challenge intune identity=contoso;
---- must_die
---- error_log
-"scep_challenge intune" is not available in this version
-
-
-
-=== TEST 38: scep_challenge webhook, which is not available
---- config
-scep_challenge webhook https://127.0.0.1/;
---- must_die
---- error_log
-"scep_challenge webhook" is not available in this version
-
-
-
-=== TEST 39: scep_max_pending: more than that is told to come again
+=== TEST 36: scep_max_pending: more than that is told to come again
 --- config
 location = /probe { pki_probe; }
 location /scep    { scep demo; scep_challenge none insecure;
@@ -501,7 +474,7 @@ as "scep_max_pending" allows
 
 
 
-=== TEST 40: scep_max_pending 0
+=== TEST 37: scep_max_pending 0
 --- config
 scep_max_pending 0;
 --- must_die
@@ -510,7 +483,7 @@ invalid number "0" in "scep_max_pending"
 
 
 
-=== TEST 41: scep_max_pending, no number
+=== TEST 38: scep_max_pending, no number
 --- config
 scep_max_pending many;
 --- must_die
@@ -519,7 +492,7 @@ invalid number "many" in "scep_max_pending"
 
 
 
-=== TEST 42: scep_max_pending, too many
+=== TEST 39: scep_max_pending, too many
 --- config
 scep_max_pending 100000000;
 --- must_die
@@ -528,7 +501,7 @@ invalid number "100000000" in "scep_max_pending"
 
 
 
-=== TEST 43: scep_max_pending twice
+=== TEST 40: scep_max_pending twice
 --- config
 scep_max_pending 1;
 scep_max_pending 1;
@@ -538,7 +511,7 @@ scep_max_pending 1;
 
 
 
-=== TEST 44: scep_response_cipher that is none of them
+=== TEST 41: scep_response_cipher that is none of them
 --- config
 scep_response_cipher aes-128-gcm;
 --- must_die
@@ -547,7 +520,7 @@ invalid cipher "aes-128-gcm" in "scep_response_cipher", it must be
 
 
 
-=== TEST 45: scep_response_cipher des, whatever scep_legacy says
+=== TEST 42: scep_response_cipher des, whatever scep_legacy says
 --- config
 scep_legacy des;
 scep_response_cipher des-cbc;
@@ -557,7 +530,7 @@ invalid cipher "des-cbc"
 
 
 
-=== TEST 46: scep_response_cipher twice
+=== TEST 43: scep_response_cipher twice
 --- config
 scep_response_cipher aes-128-cbc;
 scep_response_cipher aes-128-cbc;
@@ -567,7 +540,7 @@ scep_response_cipher aes-128-cbc;
 
 
 
-=== TEST 47: scep_response_cipher without a cipher
+=== TEST 44: scep_response_cipher without a cipher
 --- config
 scep_response_cipher;
 --- must_die
@@ -576,7 +549,7 @@ invalid number of arguments in "scep_response_cipher" directive
 
 
 
-=== TEST 48: scep_legacy without parameters
+=== TEST 45: scep_legacy without parameters
 --- config
 scep_legacy;
 --- must_die
@@ -585,7 +558,7 @@ invalid number of arguments in "scep_legacy" directive
 
 
 
-=== TEST 49: scep_legacy of an unknown kind
+=== TEST 46: scep_legacy of an unknown kind
 --- config
 scep_legacy rc2;
 --- must_die
@@ -594,7 +567,7 @@ invalid parameter "rc2" in "scep_legacy", it takes "des" and "md5"
 
 
 
-=== TEST 50: scep_legacy with the same twice
+=== TEST 47: scep_legacy with the same twice
 --- config
 scep_legacy des des;
 --- must_die
@@ -603,7 +576,7 @@ invalid parameter "des" in "scep_legacy"
 
 
 
-=== TEST 51: scep_legacy twice
+=== TEST 48: scep_legacy twice
 --- config
 scep_legacy des;
 scep_legacy md5;
@@ -613,7 +586,7 @@ scep_legacy md5;
 
 
 
-=== TEST 52: scep_legacy: said at the start
+=== TEST 49: scep_legacy: said at the start
 --- http_config
 scep_legacy des;
 --- config
