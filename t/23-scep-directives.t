@@ -263,7 +263,7 @@ invalid number of arguments in "scep_challenge" directive
 scep_challenge secret;
 --- must_die
 --- error_log
-invalid challenge "secret", it must be "static file", "one_time", "webhook url", "intune", "none" or "none insecure"
+invalid challenge "secret", it must be "static file", "one_time", "webhook url"
 
 
 
