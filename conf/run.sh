@@ -15,79 +15,9 @@ port=${PORT:-8080}
 redis_port=${REDIS_PORT:-16379}
 url=http://127.0.0.1:$port
 
-redis_pid=
-nginx_pid=
+name=run
 
-stop() {
-    trap - EXIT
-    trap '' INT TERM
-
-    [ -z "$nginx_pid" ] || kill -QUIT "$nginx_pid" 2>/dev/null || true
-    [ -z "$nginx_pid" ] || wait "$nginx_pid" 2>/dev/null || true
-    [ -z "$redis_pid" ] || kill -TERM "$redis_pid" 2>/dev/null || true
-    [ -z "$redis_pid" ] || wait "$redis_pid" 2>/dev/null || true
-}
-
-finish() {
-    stop
-    echo
-    echo "run: $*"
-    exit 0
-}
-
-die() {
-    stop
-    echo >&2
-    echo "run: FAILED: $*" >&2
-    tail -n 5 "$run/logs/error.log" "$run/redis/redis.log" >&2 2>/dev/null \
-        || true
-    exit 1
-}
-
-trap 'die "unexpected end"' EXIT
-trap 'finish "stopped; keys, certificates and Redis stay in $run"' INT TERM
-
-step() {
-    echo
-    echo "--- $*"
-}
-
-# prints a command as one would type it, and runs it
-
-show() {
-    local word line='$'
-
-    for word; do
-        case $word in
-            *[!A-Za-z0-9_./:=@%+-]*) line="$line '$word'" ;;
-            *)                       line="$line $word" ;;
-        esac
-    done
-
-    echo "$line"
-    "$@" || die "$1 ended with code $?"
-}
-
-# waits for a command to succeed, at most $1 seconds
-
-until_ok() {
-    local end=$((SECONDS + $1))
-    shift
-
-    until "$@"; do
-        [ $SECONDS -lt $end ] || return 1
-        sleep 0.2
-    done
-}
-
-busy() {
-    (exec 3<> "/dev/tcp/127.0.0.1/$1") 2>/dev/null
-}
-
-probe_ok() {
-    kill -0 "$nginx_pid" 2>/dev/null || die "nginx did not start"
-    curl -sf -o probe.txt "$url/probe"
-}
+. conf/run-common.sh
 
 
 step "preparing $run"
@@ -125,24 +55,8 @@ pki {
 END
 export STRONGSWAN_CONF=$run/strongswan.conf
 
-setsid redis-server --port "$redis_port" --bind 127.0.0.1 --save '' \
-    --appendonly yes --appendfsync always --dir "$run/redis" \
-    --logfile "$run/redis/redis.log" > /dev/null &
-redis_pid=$!
-
-until_ok 10 busy "$redis_port" || die "Redis did not start"
-
-directives="daemon off;"
-[ "$(id -u)" != 0 ] || directives="$directives user $(stat -c '%U %G' .);"
-
-: > logs/error.log
-
-setsid "$NGINX" -e logs/error.log -p "$run" -c conf/demo.conf -g "$directives" \
-    2> logs/start.log &
-nginx_pid=$!
-
-until_ok 60 probe_ok || die "the authority is not ready: $(cat probe.txt)"
-sed 's/^/    /' probe.txt
+start_redis "$redis_port"
+start_nginx conf/demo.conf
 
 
 step "a device enrols by SCEP"
