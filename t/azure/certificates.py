@@ -11,7 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 NAMES = ['contoso.vault.azure.net', '*.vault.azure.net',
-         '*.managedhsm.azure.net', 'login.microsoftonline.com', 'localhost']
+         '*.managedhsm.azure.net', 'login.microsoftonline.com',
+         'login.microsoftonline.us', 'login.chinacloudapi.cn',
+         'graph.microsoft.com', '*.msub05.manage.microsoft.com',
+         'graph.microsoft.us', '*.msub05.manage.microsoft.us',
+         'microsoftgraph.chinacloudapi.cn',
+         '*.msub05.manage.microsoftonline.cn', 'localhost']
 WRONG_NAMES = ['wrong.example']
 
 

@@ -30,6 +30,10 @@ class Control:
             ('POST', 'forget'): self.forget,
             ('POST', 'settle'): self.settle,
             ('POST', 'stock'): self.stock,
+            ('GET', 'intune'): self.intune,
+            ('POST', 'graph'): self.graph,
+            ('POST', 'challenge'): self.challenge,
+            ('POST', 'revoke'): self.revoke,
         }
 
     async def answer(self, listener, request):
@@ -98,6 +102,7 @@ class Control:
         if 'lifetime' in order:
             tokens.lifetime = int(order['lifetime'])
         tokens.iso_dates = order.get('iso_dates', tokens.iso_dates)
+        tokens.roles = bool(order.get('roles', tokens.roles))
         if order.get('expire'):
             tokens.expire()
         return {}
@@ -109,6 +114,21 @@ class Control:
     async def arc(self, order):
         self.simulator.identity.realm = order.get('realm')
         return {}
+
+    # Intune
+
+    async def intune(self, order):
+        return self.simulator.intune.describe()
+
+    async def graph(self, order):
+        self.simulator.graph.order(order)
+        return {}
+
+    async def challenge(self, order):
+        return {'challenge': self.simulator.intune.challenges.make(order)}
+
+    async def revoke(self, order):
+        return self.simulator.intune.revoke(order)
 
     # keys
 

@@ -1,6 +1,7 @@
 """What can go wrong on purpose, and how often."""
 
 import asyncio
+import gzip
 import json
 
 from tokens import base64url, from_base64url
@@ -43,10 +44,8 @@ async def status(action, call):
 
 
 async def throttle(action, call):
-    return call.refuse(
-        429, 'Throttled',
-        'Request was not processed because too many requests were received. '
-        'Reason: VaultRequestTypeLimitReached', None, retry_headers(action))
+    return call.refuse(429, *call.service.throttled, None,
+                       retry_headers(action))
 
 
 async def akv10046(action, call):
@@ -106,6 +105,13 @@ async def huge(action, call):
     return response
 
 
+async def compress(action, call):
+    response = await call.answer()
+    response.body = gzip.compress(response.body)
+    response.headers['Content-Encoding'] = 'gzip'
+    return response
+
+
 async def redirect(action, call):
     return Response(action.get('status', 302), b'',
                     {'Location': action['location']}, 'text/html')
@@ -160,15 +166,18 @@ ACTIONS = {
     'body': body,
     'html': html,
     'huge': huge,
+    'gzip': compress,
     'redirect': redirect,
 } | dict.fromkeys(MANNERS, send_in_a_manner) | dict.fromkeys(EDITS, edit)
 
 IDENTITY = ('token', 'imds', 'appservice', 'arc')
-OTHERS = ('openid', 'instance', 'tunnel', 'health')
+INTUNE = ('validate', 'success', 'failure', 'download', 'upload')
+OTHERS = ('openid', 'instance', 'tunnel', 'health', 'graph')
 GROUPS = {
     'any': lambda op: True,
     'identity': lambda op: op in IDENTITY,
-    'vault': lambda op: op not in IDENTITY + OTHERS,
+    'intune': lambda op: op in INTUNE,
+    'vault': lambda op: op not in IDENTITY + INTUNE + OTHERS,
 }
 
 

@@ -19,6 +19,9 @@ CLIENT_PARAMETERS = ('client_id', 'object_id', 'msi_res_id', 'mi_res_id')
 
 class ManagedIdentity:
 
+    throttled = ('too_many_requests', 'Temporarily throttled, too many '
+                 'requests')
+
     def __init__(self, tokens, clients, arc_directory, header):
         self.tokens = tokens
         self.clients = clients

@@ -80,6 +80,9 @@ class Clients:
 
 class Login:
 
+    throttled = ('temporarily_unavailable', 'AADSTS90055: The server is '
+                 'terminating the request because of too many requests.')
+
     def __init__(self, tokens, clients):
         self.tokens = tokens
         self.clients = clients

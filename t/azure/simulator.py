@@ -16,7 +16,9 @@ import certificates
 from control import Control
 from exchange import Latency, Site
 from faults import Faults
+from graph import Graph
 from identity import ManagedIdentity
+from intune import Intune
 from login import Clients, Login
 from names import Names
 from record import Record
@@ -42,6 +44,8 @@ class Simulator:
         self.vault = KeyVault(self.tokens, self.record, options.tenant)
         self.identity = ManagedIdentity(self.tokens, self.clients,
                                         options.arc_dir, options.header)
+        self.graph = Graph(self.tokens)
+        self.intune = Intune(self.tokens)
         self.names = Names(self.record)
         self.tunnel = Tunnel(self.faults, self.record)
 
@@ -51,7 +55,8 @@ class Simulator:
     def reset(self):
         """Faults, delays, limits, counters; keys and clients stay."""
         for part in (self.record, self.faults, self.latency, self.tokens,
-                     self.vault, self.identity, self.names):
+                     self.vault, self.identity, self.graph, self.intune,
+                     self.names):
             part.reset()
         for listener in self.listeners.values():
             listener.set_mode('open')
@@ -82,7 +87,8 @@ class Simulator:
         wrong = authority.context(self.file('wrong.pem'),
                                   certificates.WRONG_NAMES)
 
-        azure = self.site(Login(self.tokens, self.clients), self.vault)
+        azure = self.site(Login(self.tokens, self.clients), self.graph,
+                          self.intune, self.vault)
 
         return (('https', azure, right), ('wrong', azure, wrong),
                 ('http', self.site(self.identity), None),

@@ -30,10 +30,11 @@ class Tokens:
         """Back to the usual lifetimes; tokens stay what they are."""
         self.lifetime = None
         self.iso_dates = False
+        self.roles = True
 
     def expire(self):
-        for token in self.issued:
-            self.issued[token] = (self.issued[token][0], 0)
+        for token, (audience, _, roles) in self.issued.items():
+            self.issued[token] = (audience, 0, roles)
 
     def issue(self, source, usual, audience, tenant, client):
         """Returns a token and how many seconds it lasts."""
@@ -50,22 +51,26 @@ class Tokens:
         token = '.'.join([base64url(json.dumps(header).encode()),
                           base64url(json.dumps(claims).encode()),
                           base64url(secrets.token_bytes(256))])
-        self.issued[token] = (audience, now + lifetime)
+        self.issued[token] = (audience, now + lifetime, self.roles)
         self.record.tokens[source] += 1
         return token, lifetime
 
-    def check(self, token, audience):
-        """Raises InvalidToken."""
+    def has_roles(self, token):
+        """Those that the application had when it was issued."""
+        return self.issued[token][2]
+
+    def check(self, token, *audiences):
+        """Raises InvalidToken, unless it is for one of these."""
         if token not in self.issued:
             raise InvalidToken('[BearerReadAccessTokenFailed] Error '
                                'validating token: \'S2S12005\'.')
 
-        found, expiry = self.issued[token]
+        found, expiry, _ = self.issued[token]
 
         if expiry <= time.time():
             raise InvalidToken('[TokenExpired] Error validating token: '
                                '\'S2S12086\'.')
 
-        if found != audience:
+        if found not in audiences:
             raise InvalidToken(f'AKV10022: Invalid audience. Expected '
-                               f'{audience}, found: {found}.')
+                               f'{audiences[0]}, found: {found}.')

@@ -165,6 +165,10 @@ class Vault:
 
 class KeyVault:
 
+    throttled = ('Throttled', 'Request was not processed because too many '
+                 'requests were received. Reason: '
+                 'VaultRequestTypeLimitReached')
+
     def __init__(self, tokens, record, tenant):
         self.tokens = tokens
         self.record = record
@@ -319,10 +323,7 @@ class KeyVault:
 
     def spend(self, request, units=1):
         if not self.limit.admits(request.hostname, units):
-            raise Refused(
-                429, 'Throttled', 'Request was not processed because too '
-                'many requests were received. Reason: '
-                'VaultRequestTypeLimitReached')
+            raise Refused(429, *self.throttled)
 
     # answers
 

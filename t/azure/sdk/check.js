@@ -106,10 +106,10 @@ async function attempts(op, work) {
 const audience = 'https://vault.azure.net';
 const scope = `${audience}/.default`;
 
-function claimsOf({ token, expiresOnTimestamp }) {
+function claimsOf({ token, expiresOnTimestamp }, wanted = audience) {
     const claims = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
 
-    equal(claims.aud, audience, 'audience');
+    equal(claims.aud, wanted, 'audience');
     equal(Math.abs(expiresOnTimestamp / 1000 - claims.exp) < 5, true,
           'time of expiry');
     return claims;
@@ -124,6 +124,13 @@ const secret = new ClientSecretCredential(
     options);
 
 await check('client secret', () => token(secret));
+
+for (const resource of ['https://graph.microsoft.com',
+                        'https://api.manage.microsoft.com',
+                        'https://api.manage.microsoft.com/']) {
+    await check(`client secret, for ${resource}`, async () => claimsOf(
+        await secret.getToken(`${resource}/.default`), resource));
+}
 
 await check('client secret, a wrong one', async () => {
     const wrong = new ClientSecretCredential(azure.tenant, azure.client, 'x',

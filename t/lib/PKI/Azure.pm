@@ -19,6 +19,7 @@ package PKI::Azure;
 #   $TEST_NGINX_AZURE_CA         ca.pem there: whom to trust
 #   $TEST_NGINX_AZURE_VAULT      contoso.vault.azure.net:<port>
 #   $TEST_NGINX_AZURE_LOGIN      https://login.microsoftonline.com:<port>
+#   $TEST_NGINX_AZURE_GRAPH      https://graph.microsoft.com:<port>
 #   $TEST_NGINX_AZURE_TENANT, $TEST_NGINX_AZURE_CLIENT   their ids
 #   $TEST_NGINX_AZURE_HEADER     what X-IDENTITY-HEADER has to be
 #
@@ -47,6 +48,7 @@ our @EXPORT = qw(
     azure_latency azure_limit azure_listen azure_dns azure_token azure_client
     azure_arc azure_settle azure_counters azure_log azure_key azure_import
     azure_keys azure_update azure_rotate azure_forget azure_stock
+    azure_intune azure_challenge azure_graph azure_revoke
 );
 
 my $simulator = File::Spec->rel2abs(dirname(__FILE__)
@@ -129,6 +131,7 @@ sub export_variables {
         CA           => "$dir/ca.pem",
         VAULT        => "contoso.vault.azure.net:$port->{https}",
         LOGIN        => "https://login.microsoftonline.com:$port->{https}",
+        GRAPH        => "https://graph.microsoft.com:$port->{https}",
         TENANT       => $ready->{tenant},
         CLIENT       => $ready->{client},
         HEADER       => $ready->{header},
@@ -268,5 +271,26 @@ sub azure_forget {
 # azure_stock(key_size => 4096, count => 2).
 
 sub azure_stock { return post('stock', @_) }
+
+
+# Intune: what it was told and what it found wrong: validated, refused,
+# succeeded, failed, revocations, results, violations.
+
+sub azure_intune { return azure_control('GET', 'intune') }
+
+# A challenge for a device, for a request with this and nothing else:
+# azure_challenge(subject => 'CN=x', sans => ['UPN:a@b'], key_usage =>
+#     ['digitalSignature'], eku => [OID], key_length => 2048, lifetime => 3600)
+
+sub azure_challenge { return post('challenge', @_)->{challenge} }
+
+# What Graph tells: azure_graph(pages => 3, uris => { name => address, undef:
+# not there })
+
+sub azure_graph { return post('graph', @_) }
+
+# A certificate is to be revoked: azure_revoke(serial => 'ab12', ...)
+
+sub azure_revoke { return post('revoke', @_) }
 
 1;
