@@ -31,7 +31,7 @@ PKI_NGINX := $(NGINX)
 unexport NGINX
 export BUILD PKI_NGINX NGX_SRC JOBS T FUZZ_TIME DESTDIR
 
-.PHONY: build deps run test asan fuzz bench load interop lint install fresh \
+.PHONY: build deps run run-intune test asan fuzz bench load interop lint install fresh \
         clean
 
 build:
@@ -45,6 +45,11 @@ run:
 	@t/tools/deps.sh run
 	@t/tools/build.sh
 	@conf/run.sh
+
+run-intune:
+	@t/tools/deps.sh simulate
+	@t/tools/build.sh
+	@conf/run-intune.sh
 
 test:
 	@t/tools/deps.sh test

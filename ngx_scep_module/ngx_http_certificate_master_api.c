@@ -26,6 +26,7 @@ typedef struct {
     const char                *action;
     const char                *done;
     const char                *conflict;
+    ngx_uint_t                 whole;        /* gives the certificate out */
 } ngx_http_certificate_master_verb_t;
 
 
@@ -76,7 +77,7 @@ static ngx_http_certificate_master_verb_t
 {
     ngx_pki_store_get,
     ngx_http_certificate_master_answer_item,
-    "reading a record", NULL, NULL
+    "reading a record", NULL, NULL, 0
 };
 
 
@@ -85,7 +86,7 @@ static ngx_http_certificate_master_verb_t
 {
     ngx_pki_store_get,
     ngx_http_certificate_master_answer_pem,
-    "reading a record", NULL, NULL
+    "reading a record", NULL, NULL, 1
 };
 
 
@@ -94,7 +95,7 @@ static ngx_http_certificate_master_verb_t
 {
     ngx_pki_store_get,
     ngx_http_certificate_master_answer_der,
-    "reading a record", NULL, NULL
+    "reading a record", NULL, NULL, 1
 };
 
 
@@ -103,7 +104,7 @@ static ngx_http_certificate_master_verb_t
 {
     ngx_pki_store_get,
     ngx_http_certificate_master_answer_chain,
-    "reading a record", NULL, NULL
+    "reading a record", NULL, NULL, 1
 };
 
 
@@ -113,7 +114,7 @@ static ngx_http_certificate_master_verb_t
     ngx_pki_store_revoke,
     ngx_http_certificate_master_answer_item,
     "revoking a certificate", "revoked",
-    "the certificate is revoked or held already"
+    "the certificate is revoked or held already", 0
 };
 
 
@@ -123,7 +124,7 @@ static ngx_http_certificate_master_verb_t
     ngx_pki_store_release,
     ngx_http_certificate_master_answer_item,
     "releasing a certificate", "released",
-    "the certificate is not on hold"
+    "the certificate is not on hold", 0
 };
 
 
@@ -452,6 +453,11 @@ ngx_http_certificate_master_answer(ngx_http_request_t *r,
         ngx_http_pki_set(r, &ctx->subject, &store->record.subject);
         ngx_http_pki_set(r, &ctx->profile, &store->record.profile);
 
+        if (job->verb->whole && store->record.withheld.len != 0) {
+            return ngx_http_rest_error(r, NGX_HTTP_CONFLICT, "conflict",
+                                       "the certificate is withheld");
+        }
+
         return job->verb->answer(r, authority[job->n], &store->record);
 
     case NGX_PKI_STORE_NOT_FOUND:
@@ -579,7 +585,10 @@ ngx_http_certificate_master_item(ngx_pki_authority_t *authority,
         && ngx_pki_json_set(item, "source", &record->source) == NGX_OK
         && ngx_pki_json_set(item, "requester", &record->requester) == NGX_OK
         && ngx_pki_json_set(item, "transaction", &record->transaction)
-           == NGX_OK)
+           == NGX_OK
+        && (record->withheld.len == 0
+            || ngx_pki_json_set(item, "withheld", &record->withheld)
+               == NGX_OK))
     {
         return item;
     }

@@ -60,7 +60,9 @@ typedef enum {
     NGX_HTTP_CERTIFICATE_MASTER_CERTIFICATES = 0,
     NGX_HTTP_CERTIFICATE_MASTER_CERTIFICATE,
     NGX_HTTP_CERTIFICATE_MASTER_PENDING,
-    NGX_HTTP_CERTIFICATE_MASTER_PENDING_ONE
+    NGX_HTTP_CERTIFICATE_MASTER_PENDING_ONE,
+    NGX_HTTP_CERTIFICATE_MASTER_CHALLENGES,
+    NGX_HTTP_CERTIFICATE_MASTER_NOTHING
 } ngx_http_certificate_master_what_e;
 
 
@@ -120,6 +122,8 @@ void ngx_http_certificate_master_approve(ngx_http_request_t *r,
     ngx_http_certificate_master_call_t *call);
 void ngx_http_certificate_master_reject(ngx_http_request_t *r,
     ngx_http_certificate_master_call_t *call);
+void ngx_http_certificate_master_challenge(ngx_http_request_t *r,
+    ngx_http_certificate_master_call_t *call);
 
 /*
  * Parses the body of a call: an object whose members are strings with "names"
@@ -128,6 +132,11 @@ void ngx_http_certificate_master_reject(ngx_http_request_t *r,
  */
 json_t *ngx_http_certificate_master_parse(ngx_http_request_t *r,
     ngx_str_t *body, const char **names);
+
+/* The authority that the body of a call names, or the only one if it names
+ * none; NULL: there is no such one. */
+ngx_pki_authority_t *ngx_http_certificate_master_authority(
+    ngx_array_t *authorities, json_t *body);
 
 /* A certificate as the API shows it, and a request that waits or waited; a new
  * reference, NULL: out of memory. */

@@ -13,8 +13,6 @@
 static const char *ngx_http_certificate_master_request(ngx_http_request_t *r,
     ngx_http_certificate_master_call_t *call, json_t *body,
     ngx_http_rest_issue_t *spec);
-static ngx_pki_authority_t *ngx_http_certificate_master_authority(
-    ngx_array_t *authorities, json_t *body);
 static ngx_int_t ngx_http_certificate_master_issue_answer(
     ngx_http_request_t *r, ngx_http_rest_issue_t *ri);
 
@@ -97,9 +95,7 @@ ngx_http_certificate_master_request(ngx_http_request_t *r,
 }
 
 
-/* the name may be left out if there is but one */
-
-static ngx_pki_authority_t *
+ngx_pki_authority_t *
 ngx_http_certificate_master_authority(ngx_array_t *authorities, json_t *body)
 {
     ngx_str_t              name;

@@ -399,7 +399,10 @@ ngx_http_certificate_master_decision_issue_handler(ngx_pki_issue_t *issue)
 }
 
 
-/* approved before, which is not to be said of what has been revoked since */
+/*
+ * approved before, which is not to be said of what has been revoked since, or
+ * is not to be given out yet
+ */
 
 static void
 ngx_http_certificate_master_decision_get_handler(ngx_pki_store_job_t *store)
@@ -412,7 +415,9 @@ ngx_http_certificate_master_decision_get_handler(ngx_pki_store_job_t *store)
     if (store->result == NGX_PKI_STORE_OK) {
         d->record = &store->record;
 
-        if (store->record.status != NGX_PKI_STATUS_GOOD) {
+        if (store->record.status != NGX_PKI_STATUS_GOOD
+            || store->record.withheld.len != 0)
+        {
             ngx_http_certificate_master_decision_done(d,
                                                       NGX_PKI_STORE_CONFLICT);
             return;
@@ -492,7 +497,10 @@ ngx_http_certificate_master_decision_log(
                       "id: %V",
                       verb, &d->user,
                       ngx_pki_pending_state_name(pending->state),
-                      d->record != NULL ? ", and its certificate revoked" : "",
+                      d->record == NULL ? ""
+                      : d->record->status == NGX_PKI_STATUS_GOOD
+                      ? ", and its certificate withheld"
+                      : ", and its certificate revoked",
                       &d->id);
         break;
 
@@ -531,7 +539,8 @@ ngx_http_certificate_master_decision_answer(ngx_http_request_t *r,
     case NGX_PKI_STORE_CONFLICT:
         return ngx_http_rest_error(r, NGX_HTTP_CONFLICT, "conflict",
                                    d->record != NULL
-                                   ? "its certificate is revoked or on hold"
+                                   ? "its certificate is revoked, on hold or "
+                                     "withheld"
                                    : d->approve
                                    ? "the request is rejected already"
                                    : "the request is approved already");

@@ -46,6 +46,10 @@ static ngx_http_certificate_master_collection_t
       NGX_HTTP_CERTIFICATE_MASTER_PENDING,
       NGX_HTTP_CERTIFICATE_MASTER_PENDING_ONE },
 
+    { ngx_string("api/challenges"),
+      NGX_HTTP_CERTIFICATE_MASTER_CHALLENGES,
+      NGX_HTTP_CERTIFICATE_MASTER_NOTHING },
+
     { ngx_null_string, 0, 0 }
 };
 
@@ -124,6 +128,12 @@ static ngx_http_certificate_master_route_t
       NGX_HTTP_CERTIFICATE_MASTER_APPROVE,
       NGX_HTTP_CERTIFICATE_MASTER_BODY,
       ngx_http_certificate_master_reject },
+
+    { ngx_string(""), NGX_HTTP_CERTIFICATE_MASTER_CHALLENGES,
+      NGX_HTTP_POST,
+      NGX_HTTP_CERTIFICATE_MASTER_ISSUE,
+      NGX_HTTP_CERTIFICATE_MASTER_BODY,
+      ngx_http_certificate_master_challenge },
 
     { ngx_null_string, 0, 0, 0, 0, NULL }
 };

@@ -94,6 +94,7 @@ ngx_http_scep_cert_signer_handler(ngx_http_scep_operation_t *so, ngx_int_t rc)
 
     so->member = (rc == NGX_OK
                   && record->status == NGX_PKI_STATUS_GOOD
+                  && record->withheld.len == 0
                   && record->not_before <= ngx_time()
                   && record->not_after >= ngx_time());
 
@@ -142,6 +143,11 @@ ngx_http_scep_cert_check(ngx_http_scep_operation_t *so, ngx_int_t rc)
     if (rc != NGX_OK) {
         return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_CERT_ID,
                                        "there is no such certificate");
+    }
+
+    if (so->store.record.withheld.len != 0) {
+        return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_CERT_ID,
+                                       "the certificate is withheld");
     }
 
     if (!so->member && !ngx_http_scep_cert_is_own(so)) {

@@ -103,7 +103,11 @@ ngx_http_scep_issue_handler(ngx_pki_issue_t *issue)
         return;
 
     default: /* NGX_PKI_ISSUE_UNAVAILABLE: logged where it happened */
-        ngx_http_scep_vouch_failed(so);
+
+        if (!issue->doubtful) {
+            ngx_http_scep_vouch_failed(so);
+        }
+
         ngx_http_scep_reply_failure(so, NGX_SCEP_BAD_REQUEST);
         return;
     }
@@ -113,6 +117,8 @@ ngx_http_scep_issue_handler(ngx_pki_issue_t *issue)
 void
 ngx_http_scep_deliver(ngx_http_scep_operation_t *so)
 {
+    ngx_http_scep_vouch_end(so);
+
     ngx_pki_turn_wait(&so->turn, ngx_http_scep_issue_success, so);
 }
 
@@ -145,12 +151,26 @@ ngx_http_scep_issue_set(ngx_http_request_t *r,
                      ngx_pki_profile_name(so->slcf->profile));
     ngx_http_pki_set_time(r, &ctx->sign_time, issue->sign_time);
     ngx_http_pki_set_time(r, &ctx->store_time, issue->store_time);
-    ngx_http_pki_set(r, &ctx->subject, &issue->record.subject);
-    ngx_http_pki_set(r, &ctx->device, &issue->record.device);
+
+    /* what is not issued keeps the names of the request */
+
+    if (issue->record.subject.len != 0) {
+        ngx_http_pki_set(r, &ctx->subject, &issue->record.subject);
+        ngx_http_pki_set(r, &ctx->device, &issue->record.device);
+    }
 
     if (issue->result == NGX_PKI_ISSUE_OK
         || issue->result == NGX_PKI_ISSUE_EXISTING)
     {
         ngx_http_pki_set(r, &ctx->serial, &issue->record.serial);
+    }
+
+    /* nobody was asked: it is not even known whether it is a retry */
+
+    if (so->ask && ctx->scep_challenge_result.len == 0
+        && issue->result == NGX_PKI_ISSUE_UNAVAILABLE)
+    {
+        ctx->scep_challenge_result =
+                       *ngx_scep_challenge_name(NGX_SCEP_CHALLENGE_UNAVAILABLE);
     }
 }

@@ -8,6 +8,7 @@
 
 #include "ngx_http_scep_ca.h"
 #include "ngx_http_scep_vouch.h"
+#include "ngx_http_challenge_scope.h"
 
 
 #define NGX_HTTP_SCEP_PENDING      512
@@ -16,6 +17,8 @@
 
 static char *ngx_http_scep(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 static char *ngx_http_scep_challenge(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_scep_device(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_scep_max_pending(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -27,6 +30,8 @@ static void *ngx_http_scep_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_scep_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_scep_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static char *ngx_http_scep_merge_master(ngx_conf_t *cf,
+    ngx_http_scep_loc_conf_t *prev, ngx_http_scep_loc_conf_t *conf);
 static char *ngx_http_scep_merge(ngx_conf_t *cf,
     ngx_http_scep_loc_conf_t *prev, ngx_http_scep_loc_conf_t *conf);
 static void ngx_http_scep_inherit(ngx_conf_t *cf,
@@ -91,10 +96,10 @@ static ngx_command_t  ngx_http_scep_commands[] = {
 
     { ngx_string("scep_device"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_scep_device,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_http_scep_loc_conf_t, device_rule),
-      &ngx_http_scep_device_rules },
+      0,
+      NULL },
 
     { ngx_string("scep_max_pending"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -115,6 +120,13 @@ static ngx_command_t  ngx_http_scep_commands[] = {
       ngx_http_scep_legacy,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
+      NULL },
+
+    { ngx_string("scep_challenge_issue"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_challenge_issue,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_scep_loc_conf_t, issue),
       NULL },
 
     { ngx_string("enroll"),
@@ -239,11 +251,12 @@ ngx_http_scep_challenge(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_scep_voucher_t  *voucher;
 
     value = cf->args->elts;
+    voucher = NULL;
 
     for (i = 0; i < NGX_SCEP_VOUCHERS; i++) {
         voucher = ngx_http_scep_voucher(i);
 
-        if (ngx_pki_str_eq(&value[1], (char *) voucher->name.data)) {
+        if (ngx_scep_str_eq(&voucher->name, &value[1])) {
             break;
         }
     }
@@ -273,6 +286,35 @@ ngx_http_scep_challenge(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     challenge->asks = 1;
 
     return voucher->set(cf, &challenge->vouchers[i]);
+}
+
+
+static char *
+ngx_http_scep_device(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_scep_loc_conf_t *slcf = conf;
+
+    ngx_str_t        *value;
+    ngx_conf_enum_t  *rule;
+
+    if (slcf->device_rule != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (rule = ngx_http_scep_device_rules; rule->name.len != 0; rule++) {
+        if (ngx_scep_str_eq(&rule->name, &value[1])) {
+            slcf->device_rule = rule->value;
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid rule \"%V\" in \"%V\", it must be \"off\", "
+                       "\"intune\" or \"jamf\"", &value[1], &value[0]);
+
+    return NGX_CONF_ERROR;
 }
 
 
@@ -441,14 +483,49 @@ ngx_http_scep_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         return rv;
     }
 
+    rv = ngx_http_challenge_issue_merge_conf(cf, &prev->issue, &conf->issue,
+                                             &conf->profile_name);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
     rv = ngx_http_enroll_merge_conf(cf, &prev->enroll, &conf->enroll);
 
     if (rv != NGX_CONF_OK) {
         return rv;
     }
 
-    return ngx_http_certificate_master_merge_conf(cf, &prev->master,
-                                                  &conf->master);
+    return ngx_http_scep_merge_master(cf, prev, conf);
+}
+
+
+/* it makes challenges, too */
+
+static char *
+ngx_http_scep_merge_master(ngx_conf_t *cf, ngx_http_scep_loc_conf_t *prev,
+    ngx_http_scep_loc_conf_t *conf)
+{
+    char                  *rv;
+    ngx_uint_t             i;
+    ngx_pki_authority_t  **a;
+
+    rv = ngx_http_certificate_master_merge_conf(cf, &prev->master,
+                                                &conf->master);
+
+    if (rv != NGX_CONF_OK || !conf->master.here) {
+        return rv;
+    }
+
+    a = conf->master.authorities->elts;
+
+    for (i = 0; i < conf->master.authorities->nelts; i++) {
+        if (ngx_http_challenge_scope_made(cf, a[i], NULL, 0) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 
@@ -513,6 +590,8 @@ ngx_http_scep_postconfiguration(ngx_conf_t *cf)
 {
     const char                 *error;
     ngx_http_scep_main_conf_t  *smcf;
+
+    ngx_http_challenge_scope_check(cf);
 
     smcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_scep_module);
 

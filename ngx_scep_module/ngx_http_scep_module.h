@@ -14,6 +14,7 @@
 #include "ngx_http_pki_module.h"
 #include "ngx_http_enroll.h"
 #include "ngx_http_certificate_master.h"
+#include "ngx_http_challenge_issue.h"
 #include "ngx_scep_challenge.h"
 #include "ngx_pki_device.h"
 #include "ngx_scep_envelope.h"
@@ -43,6 +44,7 @@ typedef struct {
     ngx_uint_t                 legacy;       /* of any location */
     ngx_uint_t                 enabled;      /* there is a location */
     ngx_http_scep_next_t      *nexts;        /* of all locations */
+    ngx_array_t               *scopes;       /* of one-time challenges */
 
 #if (NGX_THREADS)
     ngx_thread_pool_t         *thread_pool;  /* of passwords */
@@ -64,6 +66,7 @@ typedef struct {
     time_t                     within;       /* before its end; 0: always */
     time_t                     expired;      /* for so long after it */
     ngx_flag_t                 manual;       /* approval */
+    ngx_int_t                  per_client;   /* that wait at a time */
     time_t                     ttl;          /* of what waits for it */
 } ngx_http_scep_policy_t;
 
@@ -71,6 +74,7 @@ typedef struct {
 typedef struct {
     ngx_http_enroll_conf_t              enroll;
     ngx_http_certificate_master_conf_t  master;
+    ngx_http_challenge_issue_conf_t     issue;
 
     ngx_str_t                  authority_name;  /* empty: no "scep" here */
     ngx_pki_authority_t       *authority;

@@ -246,10 +246,9 @@ ngx_http_scep_operation_check_envelope(ngx_http_scep_operation_t *so)
 
     if (so->recipient->hash.len != 0) {
         so->oaep = ngx_scep_digest_find(&so->recipient->hash);
+        so->mgf1 = ngx_scep_digest_find(&so->recipient->mgf1);
 
-        if (so->oaep == NGX_SCEP_DIGESTS || so->oaep == NGX_SCEP_MD5
-            || !ngx_http_scep_operation_unwraps(so))
-        {
+        if (!ngx_http_scep_operation_unwraps(so)) {
             return ngx_scep_message_refuse(m, NGX_SCEP_BAD_ALG,
                                            "the hash of RSAES-OAEP is not "
                                            "allowed");
@@ -260,14 +259,18 @@ ngx_http_scep_operation_check_envelope(ngx_http_scep_operation_t *so)
 }
 
 
-/* a vault has RSAES-OAEP with SHA-1 and SHA-256 */
+/* a vault has RSAES-OAEP with SHA-1 and SHA-256, twice the same */
 
 static ngx_uint_t
 ngx_http_scep_operation_unwraps(ngx_http_scep_operation_t *so)
 {
-    return !so->identity->key->remote
-           || so->oaep == NGX_SCEP_SHA1
-           || so->oaep == NGX_SCEP_SHA256;
+    if (so->identity->key->remote) {
+        return so->oaep == so->mgf1
+               && (so->oaep == NGX_SCEP_SHA1 || so->oaep == NGX_SCEP_SHA256);
+    }
+
+    return so->oaep != NGX_SCEP_DIGESTS && so->oaep != NGX_SCEP_MD5
+           && so->mgf1 != NGX_SCEP_DIGESTS && so->mgf1 != NGX_SCEP_MD5;
 }
 
 
@@ -343,6 +346,10 @@ ngx_http_scep_operation_decrypt(ngx_http_scep_operation_t *so)
 
     if (so->oaep != NGX_SCEP_DIGESTS) {
         job->md = so->smcf->digests.md[so->oaep];
+
+        if (so->mgf1 != so->oaep) {
+            job->mgf1 = so->smcf->digests.md[so->mgf1];
+        }
     }
 
     ngx_pki_key_decrypt(job);

@@ -49,6 +49,7 @@ struct ngx_http_scep_operation_s {
     ngx_scep_certificate_t      certificate;
     ngx_scep_recipient_t       *recipient;
     ngx_scep_digest_e           oaep;        /* NGX_SCEP_DIGESTS: PKCS#1 */
+    ngx_scep_digest_e           mgf1;        /* of OAEP */
     ngx_scep_cipher_e           cipher;
 
     ngx_int_t                   opened;      /* NGX_OK: the envelope is */
@@ -60,7 +61,12 @@ struct ngx_http_scep_operation_s {
     unsigned                    vouched:1;   /* and does */
     unsigned                    doubtful:1;  /* one of them could not say */
     ngx_uint_t                  voucher;     /* NGX_SCEP_VOUCHER_*: asked */
-    void                       *vouching;    /* its own state */
+    ngx_msec_t                  asked_at;    /* 0: nobody is being asked */
+    ngx_msec_t                  asked;       /* for so long, all of them */
+
+    /* of the request, for logs */
+    ngx_str_t                   subject;
+    ngx_str_t                   device;
     ngx_pki_issue_pt            find_handler;  /* meanwhile */
     ngx_pki_store_job_t         store;       /* who signs, what is asked */
     ngx_pki_issue_t             issue;

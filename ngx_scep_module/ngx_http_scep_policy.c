@@ -14,7 +14,17 @@
 #define NGX_HTTP_SCEP_TTL       (7 * 24 * 60 * 60)
 #define NGX_HTTP_SCEP_TTL_MIN   60
 
+/* of all that may wait, see ngx_pki_store_pending.c, some hundredth */
 
+#define NGX_HTTP_SCEP_PER_CLIENT      100
+#define NGX_HTTP_SCEP_PER_CLIENT_MAX  10000
+
+#define NGX_HTTP_SCEP_APPROVAL                                               \
+    (char *) "must be \"auto\" or \"manual [ttl=time] [per_client=number]\""
+
+
+static char *ngx_http_scep_approval_parameter(ngx_conf_t *cf,
+    ngx_str_t *value, ngx_http_scep_policy_t *policy);
 static char *ngx_http_scep_policy_time(ngx_conf_t *cf, ngx_str_t *value,
     const char *name, time_t *t);
 
@@ -85,6 +95,7 @@ ngx_http_scep_approval_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     char                    *rv;
     ngx_str_t               *value;
+    ngx_uint_t               i;
     ngx_http_scep_policy_t  *policy;
 
     policy = &slcf->policy;
@@ -100,17 +111,56 @@ ngx_http_scep_approval_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_OK;
     }
 
-    if (!ngx_pki_str_eq(&value[1], "manual") || cf->args->nelts > 3) {
-        return "must be \"auto\" or \"manual [ttl=time]\"";
+    if (!ngx_pki_str_eq(&value[1], "manual")) {
+        return NGX_HTTP_SCEP_APPROVAL;
     }
 
     policy->manual = 1;
 
-    if (cf->args->nelts == 2) {
+    for (i = 2; i < cf->args->nelts; i++) {
+        rv = ngx_http_scep_approval_parameter(cf, &value[i], policy);
+
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_scep_approval_parameter(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_http_scep_policy_t *policy)
+{
+    char  *rv;
+
+    if (ngx_strncmp(value->data, "per_client=", 11) == 0) {
+
+        if (policy->per_client != NGX_CONF_UNSET) {
+            return NGX_HTTP_SCEP_APPROVAL;
+        }
+
+        policy->per_client = ngx_atoi(value->data + 11, value->len - 11);
+
+        if (policy->per_client < 1
+            || policy->per_client > NGX_HTTP_SCEP_PER_CLIENT_MAX)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\", it must be a number "
+                               "from 1 to %d", value,
+                               NGX_HTTP_SCEP_PER_CLIENT_MAX);
+            return NGX_CONF_ERROR;
+        }
+
         return NGX_CONF_OK;
     }
 
-    rv = ngx_http_scep_policy_time(cf, &value[2], "ttl=", &policy->ttl);
+    if (policy->ttl != NGX_CONF_UNSET) {
+        return NGX_HTTP_SCEP_APPROVAL;
+    }
+
+    rv = ngx_http_scep_policy_time(cf, value, "ttl=", &policy->ttl);
 
     if (rv != NGX_CONF_OK) {
         return rv;
@@ -119,7 +169,7 @@ ngx_http_scep_approval_set(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (policy->ttl < NGX_HTTP_SCEP_TTL_MIN) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\" is too short, it must be at least %ds",
-                           &value[2], NGX_HTTP_SCEP_TTL_MIN);
+                           value, NGX_HTTP_SCEP_TTL_MIN);
         return NGX_CONF_ERROR;
     }
 
@@ -163,6 +213,7 @@ ngx_http_scep_policy_init(ngx_http_scep_policy_t *policy)
     policy->expired = NGX_CONF_UNSET;
     policy->manual = NGX_CONF_UNSET;
     policy->ttl = NGX_CONF_UNSET;
+    policy->per_client = NGX_CONF_UNSET;
 }
 
 
@@ -181,6 +232,7 @@ ngx_http_scep_policy_merge(ngx_http_scep_policy_t *prev,
     if (policy->manual == NGX_CONF_UNSET) {
         policy->manual = prev->manual;
         policy->ttl = prev->ttl;
+        policy->per_client = prev->per_client;
     }
 
     ngx_conf_init_value(policy->renewal, 0);
@@ -188,4 +240,5 @@ ngx_http_scep_policy_merge(ngx_http_scep_policy_t *prev,
     ngx_conf_init_value(policy->expired, 0);
     ngx_conf_init_value(policy->manual, 0);
     ngx_conf_init_value(policy->ttl, NGX_HTTP_SCEP_TTL);
+    ngx_conf_init_value(policy->per_client, NGX_HTTP_SCEP_PER_CLIENT);
 }

@@ -125,6 +125,7 @@ ngx_http_scep_pend_prepare(ngx_http_scep_operation_t *so,
     pending->requester = so->op->client;
     pending->received = ngx_time();
     pending->ttl = so->slcf->policy.ttl;
+    pending->share = so->slcf->policy.per_client;
     pending->state = NGX_PKI_PENDING_WAITS;
 
     return NGX_OK;
@@ -169,6 +170,15 @@ ngx_http_scep_pend_handler(ngx_pki_store_job_t *job)
                       "sent away");
 
         /* a FAILURE would be final, and somebody may have been crowded out */
+
+        ngx_http_scep_reply_unavailable(so);
+        break;
+
+    case NGX_PKI_STORE_SHARE:
+        ngx_log_error(NGX_LOG_INFO, so->op->log, 0,
+                      "too many requests of this client wait for a decision, "
+                      "\"per_client\" of \"scep_approval\" allows %i",
+                      so->slcf->policy.per_client);
 
         ngx_http_scep_reply_unavailable(so);
         break;
@@ -396,6 +406,16 @@ ngx_http_scep_poll_get_handler(ngx_pki_store_job_t *job)
         if (job->record.status != NGX_PKI_STATUS_GOOD) {
             ngx_log_error(NGX_LOG_INFO, so->op->log, 0,
                           "the certificate of this transaction is revoked");
+
+            ngx_http_scep_reply_failure(so, NGX_SCEP_BAD_REQUEST);
+            return;
+        }
+
+        if (job->record.withheld.len != 0) {
+            ngx_log_error(NGX_LOG_INFO, so->op->log, 0,
+                          "the certificate of this transaction is withheld "
+                          "until \"%V\" is told of it",
+                          &job->record.withheld);
 
             ngx_http_scep_reply_failure(so, NGX_SCEP_BAD_REQUEST);
             return;

@@ -89,6 +89,9 @@ ngx_http_scep_renewal_check(ngx_http_scep_operation_t *so)
     } else if (record->status != NGX_PKI_STATUS_GOOD) {
         error = "the certificate that signs is revoked";
 
+    } else if (record->withheld.len != 0) {
+        error = "the certificate that signs is withheld";
+
     } else if (!ngx_scep_str_eq(&record->profile, profile)) {
         error = "the certificate that signs is of another profile";
 

@@ -96,12 +96,15 @@ ngx_http_scep_reply_seal(ngx_http_scep_operation_t *so, ngx_str_t *content,
 
     seal.recipient = &so->message.signer;
     seal.key = so->signer.key;
+    seal.ctx = so->signer.verify;
     seal.password = password;
     seal.cipher = ngx_http_scep_reply_cipher(so);
 
     if (so->oaep != NGX_SCEP_DIGESTS) {
         seal.oaep = so->smcf->digests.md[so->oaep];
         seal.oaep_oid = ngx_scep_digest_oid(so->oaep);
+        seal.mgf1 = so->smcf->digests.md[so->mgf1];
+        seal.mgf1_oid = ngx_scep_digest_oid(so->mgf1);
     }
 
     rc = ngx_scep_envelope_seal(so->op->pool, &so->smcf->ciphers, &seal,

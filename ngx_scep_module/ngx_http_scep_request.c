@@ -6,7 +6,7 @@
  */
 
 
-#include "ngx_http_scep_operation.h"
+#include "ngx_http_scep_vouch.h"
 
 
 static ngx_uint_t ngx_http_scep_request_is_own(ngx_http_scep_operation_t *so);
@@ -15,6 +15,8 @@ static ngx_int_t ngx_http_scep_request_refuse(ngx_http_scep_operation_t *so,
 static ngx_int_t ngx_http_scep_request_password(
     ngx_http_scep_operation_t *so);
 static ngx_int_t ngx_http_scep_request_authorize(
+    ngx_http_scep_operation_t *so);
+static ngx_uint_t ngx_http_scep_request_is_ordered(
     ngx_http_scep_operation_t *so);
 static ngx_uint_t ngx_http_scep_request_renews(
     ngx_http_scep_operation_t *so);
@@ -62,6 +64,7 @@ ngx_http_scep_request(ngx_http_scep_operation_t *so)
 
     if (ngx_http_scep_request_is_own(so)) {
         so->csr.pkey = so->signer.key;
+        so->csr.verify = so->signer.verify;
     }
 
     if (ngx_pki_csr_verify(&so->csr) != NGX_OK) {
@@ -140,13 +143,7 @@ ngx_http_scep_request_is_own(ngx_http_scep_operation_t *so)
 void
 ngx_http_scep_request_equalize(ngx_http_scep_operation_t *so)
 {
-    ngx_scep_message_t  copy;
-    ngx_scep_signer_t   signer;
-
-    copy = so->message;
-    signer = so->signer;
-
-    (void) ngx_scep_verify(so->op->pool, &so->smcf->digests, &copy, &signer);
+    ngx_scep_verify_again(&so->smcf->digests, &so->message, &so->signer);
 }
 
 
@@ -177,8 +174,11 @@ ngx_http_scep_request_authorize(ngx_http_scep_operation_t *so)
     ngx_http_pki_ctx_t           *ctx;
     ngx_scep_challenge_result_e   result;
 
+    ngx_http_scep_vouch_name(so);
+
     if (so->message.type == NGX_SCEP_RENEWAL_REQ) {
         so->renewal = 1;
+        so->ask = ngx_http_scep_request_is_ordered(so);
         return NGX_OK;
     }
 
@@ -192,6 +192,10 @@ ngx_http_scep_request_authorize(ngx_http_scep_operation_t *so)
 
         if (ctx != NULL) {
             ctx->scep_challenge_result = *ngx_scep_challenge_name(result);
+
+            if (result == NGX_SCEP_CHALLENGE_ACCEPTED) {
+                ngx_str_set(&ctx->scep_challenge_by, "static");
+            }
         }
     }
 
@@ -227,6 +231,22 @@ ngx_http_scep_request_authorize(ngx_http_scep_operation_t *so)
         return ngx_scep_message_refuse(&so->message, NGX_SCEP_BAD_REQUEST,
                                        "the challenge is wrong");
     }
+}
+
+
+/*
+ * Intune orders a renewal as it does a first certificate, and is told of it.  A
+ * secret of a file is none of its challenges: clients may send one with what
+ * needs none, and those with EC keys must.
+ */
+
+static ngx_uint_t
+ngx_http_scep_request_is_ordered(ngx_http_scep_operation_t *so)
+{
+    return so->slcf->challenge->vouchers[NGX_SCEP_VOUCHER_INTUNE] != NULL
+           && ngx_scep_challenge_check(so->slcf->challenge,
+                                       &so->csr.challenge)
+              == NGX_SCEP_CHALLENGE_ASK;
 }
 
 

@@ -5,8 +5,15 @@
 
 
 #include "ngx_http_scep_vouch.h"
+#include "ngx_pki_name.h"
 
 
+#define NGX_HTTP_SCEP_VOUCH_MAX_SUBJECT  256  /* in a line of the error log */
+
+
+static ngx_int_t ngx_http_scep_vouch_subject(ngx_http_scep_operation_t *so);
+static ngx_pki_device_rule_e ngx_http_scep_vouch_rule(
+    ngx_http_scep_operation_t *so);
 static void ngx_http_scep_vouch_next(ngx_http_scep_operation_t *so);
 static void ngx_http_scep_vouch_refuse(ngx_http_scep_operation_t *so);
 static void ngx_http_scep_vouch_again(ngx_pki_issue_t *issue);
@@ -33,9 +40,70 @@ ngx_http_scep_voucher(ngx_uint_t i)
 
 
 void
+ngx_http_scep_vouch_name(ngx_http_scep_operation_t *so)
+{
+    ngx_str_t            user;
+    ngx_http_request_t  *r;
+    ngx_http_pki_ctx_t  *ctx;
+
+    if (ngx_http_scep_vouch_subject(so) != NGX_OK) {
+        ngx_str_null(&so->subject);
+    }
+
+    if (ngx_pki_device_find(so->op->pool, ngx_http_scep_vouch_rule(so),
+                            &so->csr, NULL, &so->device, &user)
+        != NGX_OK)
+    {
+        ngx_str_null(&so->device);
+    }
+
+    r = ngx_http_pki_op_request(so->op);
+    ctx = (r != NULL) ? ngx_http_pki_get_ctx(r) : NULL;
+
+    if (ctx != NULL) {
+        ngx_http_pki_set(r, &ctx->subject, &so->subject);
+        ngx_http_pki_set(r, &ctx->device, &so->device);
+    }
+}
+
+
+static ngx_int_t
+ngx_http_scep_vouch_subject(ngx_http_scep_operation_t *so)
+{
+    const char   *error;
+    ngx_array_t   attributes;
+
+    if (ngx_pki_name_decode(so->op->pool, &so->csr.subject, &attributes,
+                            &error)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_pki_name_text(so->op->pool, &attributes, &so->subject);
+}
+
+
+/* what Intune ordered has its names, whoever vouches for it here */
+
+static ngx_pki_device_rule_e
+ngx_http_scep_vouch_rule(ngx_http_scep_operation_t *so)
+{
+    ngx_scep_challenge_t  *challenge;
+
+    challenge = so->slcf->challenge;
+
+    return (challenge->vouchers[NGX_SCEP_VOUCHER_INTUNE] != NULL)
+           ? NGX_PKI_DEVICE_INTUNE : so->slcf->device_rule;
+}
+
+
+void
 ngx_http_scep_vouch(ngx_http_scep_operation_t *so)
 {
-    so->voucher = 0;
+    /* a renewal is vouched for by its signer, but Intune may have ordered it */
+
+    so->voucher = so->renewal ? NGX_SCEP_VOUCHER_INTUNE : 0;
     so->doubtful = 0;
 
     ngx_pki_op_action(so->op, "asking who vouches for a scep request");
@@ -62,6 +130,8 @@ ngx_http_scep_vouch_next(ngx_http_scep_operation_t *so)
         return;
     }
 
+    so->asked_at = ngx_pki_op_clock();
+
     ngx_http_scep_vouchers[so->voucher]->ask(so, conf[so->voucher]);
 }
 
@@ -70,6 +140,7 @@ void
 ngx_http_scep_vouched(ngx_http_scep_operation_t *so,
     ngx_http_scep_vouch_result_e result, ngx_str_t *code, ngx_str_t *text)
 {
+    ngx_http_scep_vouch_end(so);
     ngx_http_scep_vouch_log(so, result, code, text);
 
     switch (result) {
@@ -157,6 +228,8 @@ ngx_http_scep_vouch_issued(ngx_http_scep_operation_t *so)
             && ngx_scep_str_eq(&ngx_http_scep_vouchers[i]->name, withheld))
         {
             so->voucher = i;
+            so->asked_at = ngx_pki_op_clock();
+
             ngx_http_scep_vouchers[i]->issued(so, conf[i]);
             return;
         }
@@ -188,32 +261,82 @@ ngx_http_scep_vouch_failed(ngx_http_scep_operation_t *so)
 }
 
 
+void
+ngx_http_scep_withdraw(ngx_http_scep_operation_t *so,
+    ngx_http_scep_vouch_result_e result, ngx_str_t *code)
+{
+    ngx_http_scep_vouch_end(so);
+
+    ngx_http_scep_vouch_set(so, (result == NGX_HTTP_SCEP_VOUCH_REFUSED)
+                                ? NGX_SCEP_CHALLENGE_WRONG
+                                : NGX_SCEP_CHALLENGE_UNAVAILABLE, code);
+
+    ngx_http_scep_reply_failure(so, NGX_SCEP_BAD_REQUEST);
+}
+
+
+/* one line: who says no, why, to whom; transaction and client follow */
+
 static void
 ngx_http_scep_vouch_log(ngx_http_scep_operation_t *so,
     ngx_http_scep_vouch_result_e result, ngx_str_t *code, ngx_str_t *text)
 {
+    ngx_str_t    who;
     ngx_uint_t   level;
-    ngx_str_t   *name;
-    const char  *what;
+    const char  *what, *kind;
 
     if (result == NGX_HTTP_SCEP_VOUCH_ACCEPTED) {
         return;
     }
 
-    name = &ngx_http_scep_vouchers[so->voucher]->name;
-
     if (result == NGX_HTTP_SCEP_VOUCH_REFUSED) {
         level = NGX_LOG_INFO;
-        what = "refuses";
+        what = "refuses the request";
 
     } else {
         level = NGX_LOG_ERR;
-        what = "cannot vouch for";
+        what = "cannot be asked about the request";
     }
 
-    ngx_log_error(level, so->op->log, 0, "%V %s the request%s%V%s%V", name,
-                  what, code->len != 0 ? ": " : "", code,
-                  text->len != 0 ? ": " : "", text);
+    kind = (so->device.len != 0) ? "device" : "subject";
+    who = (so->device.len != 0) ? so->device : so->subject;
+
+    /* in whole characters of UTF-8 */
+
+    if (who.len > NGX_HTTP_SCEP_VOUCH_MAX_SUBJECT) {
+        who.len = NGX_HTTP_SCEP_VOUCH_MAX_SUBJECT;
+
+        while (who.len != 0 && (who.data[who.len] & 0xc0) == 0x80) {
+            who.len--;
+        }
+    }
+
+    ngx_log_error(level, so->op->log, 0, "%V %s%s%V%s%V, %s \"%V\"",
+                  &ngx_http_scep_vouchers[so->voucher]->name, what,
+                  code->len != 0 ? ": " : "", code,
+                  text->len != 0 ? ": " : "", text, kind, &who);
+}
+
+
+void
+ngx_http_scep_vouch_end(ngx_http_scep_operation_t *so)
+{
+    ngx_http_request_t  *r;
+    ngx_http_pki_ctx_t  *ctx;
+
+    if (so->asked_at == 0) {
+        return;
+    }
+
+    so->asked += ngx_pki_op_clock() - so->asked_at;
+    so->asked_at = 0;
+
+    r = ngx_http_pki_op_request(so->op);
+    ctx = (r != NULL) ? ngx_http_pki_get_ctx(r) : NULL;
+
+    if (ctx != NULL) {
+        ngx_http_pki_set_time(r, &ctx->scep_challenge_time, so->asked);
+    }
 }
 
 

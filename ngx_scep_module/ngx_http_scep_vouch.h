@@ -37,7 +37,7 @@ struct ngx_http_scep_voucher_s {
                                     void *conf);
 
     /* the certificate is recorded, the client has not got it yet: ends with
-     * ngx_http_scep_deliver(), or with a FAILURE.  NULL: nothing to do */
+     * ngx_http_scep_deliver() or _withdraw().  NULL: nothing to do */
     void                     (*issued)(ngx_http_scep_operation_t *so,
                                        void *conf);
 
@@ -56,6 +56,12 @@ extern ngx_http_scep_voucher_t  ngx_http_scep_intune;
 
 ngx_http_scep_voucher_t *ngx_http_scep_voucher(ngx_uint_t i);
 
+/*
+ * Whose request it is, for logs: so->subject, so->device and the variables.  It
+ * has been proven whole, and says nothing of what will be issued.
+ */
+void ngx_http_scep_vouch_name(ngx_http_scep_operation_t *so);
+
 /* Asks them all; then issues, or ends with a FAILURE. */
 void ngx_http_scep_vouch(ngx_http_scep_operation_t *so);
 
@@ -71,8 +77,15 @@ void ngx_http_scep_vouched(ngx_http_scep_operation_t *so,
 void ngx_http_scep_vouch_issued(ngx_http_scep_operation_t *so);
 void ngx_http_scep_vouch_failed(ngx_http_scep_operation_t *so);
 
+/* The one that was asked has answered: counts the time. */
+void ngx_http_scep_vouch_end(ngx_http_scep_operation_t *so);
+
 /* The client may have it. */
 void ngx_http_scep_deliver(ngx_http_scep_operation_t *so);
+
+/* The client may not have it, as whoever vouched for it says; logged. */
+void ngx_http_scep_withdraw(ngx_http_scep_operation_t *so,
+    ngx_http_scep_vouch_result_e result, ngx_str_t *code);
 
 
 #endif /* _NGX_HTTP_SCEP_VOUCH_H_INCLUDED_ */

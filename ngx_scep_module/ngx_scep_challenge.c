@@ -5,6 +5,7 @@
 
 
 #include "ngx_scep_challenge.h"
+#include "ngx_pki_md.h"
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
@@ -328,7 +329,8 @@ ngx_scep_challenge_name(ngx_scep_challenge_result_e result)
 static ngx_int_t
 ngx_scep_challenge_hash(ngx_str_t *secret, u_char *out)
 {
-    if (EVP_Digest(secret->data, secret->len, out, NULL, EVP_sha256(), NULL)
+    if (EVP_Digest(secret->data, secret->len, out, NULL,
+                   ngx_pki_md(NID_sha256), NULL)
         != 1)
     {
         ERR_clear_error();

@@ -30,14 +30,15 @@ static ngx_int_t ngx_scep_envelope_wrap(ngx_pool_t *pool,
     ngx_scep_seal_t *seal, ngx_str_t *key, ngx_str_t *out);
 static ngx_int_t ngx_scep_envelope_wrap_rsa(ngx_pool_t *pool,
     ngx_scep_seal_t *seal, ngx_str_t *key, ngx_str_t *out);
-static ngx_int_t ngx_scep_envelope_wrap_init(EVP_PKEY_CTX *ctx, EVP_MD *oaep);
+static ngx_int_t ngx_scep_envelope_wrap_init(EVP_PKEY_CTX *ctx,
+    ngx_scep_seal_t *seal);
 static ngx_int_t ngx_scep_envelope_encrypt(ngx_pool_t *pool,
     EVP_CIPHER *cipher, u_char *key, u_char *iv, ngx_str_t *content,
     ngx_str_t *out);
 static void ngx_scep_envelope_put_recipient(ngx_pki_der_writer_t *w,
     ngx_scep_seal_t *seal, ngx_str_t *encrypted_key);
 static void ngx_scep_envelope_put_oaep(ngx_pki_der_writer_t *w,
-    ngx_str_t *hash);
+    ngx_scep_seal_t *seal);
 static void ngx_scep_envelope_put_content(ngx_pki_der_writer_t *w,
     ngx_scep_cipher_e cipher, ngx_str_t *iv, ngx_str_t *encrypted);
 static void ngx_scep_ciphers_cleanup(void *data);
@@ -308,20 +309,19 @@ ngx_scep_envelope_wrap_rsa(ngx_pool_t *pool, ngx_scep_seal_t *seal,
     out->len = EVP_PKEY_get_size(seal->key);
     out->data = ngx_pnalloc(pool, out->len);
 
-    ctx = EVP_PKEY_CTX_new(seal->key, NULL);
+    ctx = ngx_pki_key_ctx_reuse(seal->ctx, seal->key);
 
     rc = NGX_OK;
 
     if (out->data == NULL
         || ctx == NULL
-        || ngx_scep_envelope_wrap_init(ctx, seal->oaep) != NGX_OK
+        || ngx_scep_envelope_wrap_init(ctx, seal) != NGX_OK
         || EVP_PKEY_encrypt(ctx, out->data, &out->len, key->data, key->len)
            != 1)
     {
         rc = NGX_ERROR;
     }
 
-    EVP_PKEY_CTX_free(ctx);
     ERR_clear_error();
 
     return rc;
@@ -329,20 +329,20 @@ ngx_scep_envelope_wrap_rsa(ngx_pool_t *pool, ngx_scep_seal_t *seal,
 
 
 static ngx_int_t
-ngx_scep_envelope_wrap_init(EVP_PKEY_CTX *ctx, EVP_MD *oaep)
+ngx_scep_envelope_wrap_init(EVP_PKEY_CTX *ctx, ngx_scep_seal_t *seal)
 {
     if (EVP_PKEY_encrypt_init(ctx) != 1) {
         return NGX_ERROR;
     }
 
-    if (oaep == NULL) {
+    if (seal->oaep == NULL) {
         return (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1)
                ? NGX_OK : NGX_ERROR;
     }
 
     if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) != 1
-        || EVP_PKEY_CTX_set_rsa_oaep_md(ctx, oaep) != 1
-        || EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, oaep) != 1)
+        || EVP_PKEY_CTX_set_rsa_oaep_md(ctx, seal->oaep) != 1
+        || EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, seal->mgf1) != 1)
     {
         return NGX_ERROR;
     }
@@ -404,7 +404,7 @@ ngx_scep_envelope_put_recipient(ngx_pki_der_writer_t *w,
     ngx_scep_cms_put_id(w, &seal->recipient->id);
 
     if (seal->oaep != NULL) {
-        ngx_scep_envelope_put_oaep(w, seal->oaep_oid);
+        ngx_scep_envelope_put_oaep(w, seal);
 
     } else {
         ngx_scep_cms_put_algorithm(w, &ngx_scep_oid_rsa);
@@ -419,28 +419,27 @@ ngx_scep_envelope_put_recipient(ngx_pki_der_writer_t *w,
 /* id-RSAES-OAEP with its parameters, RFC 4055, 4.1 */
 
 static void
-ngx_scep_envelope_put_oaep(ngx_pki_der_writer_t *w, ngx_str_t *hash)
+ngx_scep_envelope_put_oaep(ngx_pki_der_writer_t *w, ngx_scep_seal_t *seal)
 {
-    size_t      algorithm, params, field, mgf;
-    ngx_uint_t  sha1;
-
-    /* DER leaves defaults out, and SHA-1 is the default of both */
-
-    sha1 = ngx_scep_str_eq(hash, &ngx_scep_oid_sha1);
+    size_t  algorithm, params, field, mgf;
 
     algorithm = ngx_pki_der_begin(w, NGX_PKI_DER_SEQUENCE);
     ngx_pki_der_put(w, NGX_PKI_DER_OID, &ngx_scep_oid_oaep);
     params = ngx_pki_der_begin(w, NGX_PKI_DER_SEQUENCE);
 
-    if (!sha1) {
-        field = ngx_pki_der_begin(w, ngx_pki_der_explicit(0));
-        ngx_scep_cms_put_algorithm(w, hash);
-        ngx_pki_der_close(w, field);
+    /* DER leaves defaults out, and SHA-1 is the default of both */
 
+    if (!ngx_scep_str_eq(seal->oaep_oid, &ngx_scep_oid_sha1)) {
+        field = ngx_pki_der_begin(w, ngx_pki_der_explicit(0));
+        ngx_scep_cms_put_algorithm(w, seal->oaep_oid);
+        ngx_pki_der_close(w, field);
+    }
+
+    if (!ngx_scep_str_eq(seal->mgf1_oid, &ngx_scep_oid_sha1)) {
         field = ngx_pki_der_begin(w, ngx_pki_der_explicit(1));
         mgf = ngx_pki_der_begin(w, NGX_PKI_DER_SEQUENCE);
         ngx_pki_der_put(w, NGX_PKI_DER_OID, &ngx_scep_oid_mgf1);
-        ngx_scep_cms_put_algorithm(w, hash);
+        ngx_scep_cms_put_algorithm(w, seal->mgf1_oid);
         ngx_pki_der_close(w, mgf);
         ngx_pki_der_close(w, field);
     }

@@ -43,9 +43,12 @@ typedef struct {
 typedef struct {
     ngx_scep_certificate_t    *recipient;
     EVP_PKEY                  *key;          /* of the recipient */
+    ngx_pki_key_ctx_t         *ctx;          /* of that key, free to use */
     ngx_scep_password_t       *password;     /* instead, unless NULL */
     EVP_MD                    *oaep;         /* NULL: PKCS#1 v1.5 */
     ngx_str_t                 *oaep_oid;
+    EVP_MD                    *mgf1;         /* of OAEP */
+    ngx_str_t                 *mgf1_oid;
     ngx_scep_cipher_e          cipher;
 } ngx_scep_seal_t;
 

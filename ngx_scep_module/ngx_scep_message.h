@@ -50,6 +50,7 @@ typedef enum {
 typedef struct {
     ngx_scep_id_t              id;
     ngx_str_t                  hash;         /* OID, OAEP; empty: PKCS#1 v1.5 */
+    ngx_str_t                  mgf1;         /* OID, of MGF1's hash */
     ngx_str_t                  encrypted_key;
 } ngx_scep_recipient_t;
 

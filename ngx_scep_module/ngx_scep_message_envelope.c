@@ -14,7 +14,8 @@ static ngx_int_t ngx_scep_message_recipients(ngx_scep_message_t *m,
     ngx_pki_der_t *der);
 static ngx_int_t ngx_scep_message_recipient(ngx_scep_message_t *m,
     ngx_pki_der_t *der);
-static ngx_int_t ngx_scep_message_oaep(ngx_str_t *params, ngx_str_t *hash);
+static ngx_int_t ngx_scep_message_oaep(ngx_str_t *params,
+    ngx_scep_recipient_t *recipient);
 static ngx_int_t ngx_scep_message_oaep_hash(ngx_pki_der_t *der,
     ngx_str_t *hash);
 static ngx_int_t ngx_scep_message_oaep_mgf(ngx_pki_der_t *der,
@@ -129,7 +130,7 @@ ngx_scep_message_recipient(ngx_scep_message_t *m, ngx_pki_der_t *der)
 
     if (!ngx_scep_str_eq(&oid, &ngx_scep_oid_rsa)
         && (!ngx_scep_str_eq(&oid, &ngx_scep_oid_oaep)
-            || ngx_scep_message_oaep(&params, &recipient->hash) != NGX_OK))
+            || ngx_scep_message_oaep(&params, recipient) != NGX_OK))
     {
         return ngx_scep_message_refuse(m, NGX_SCEP_BAD_ALG,
                                        "the key transport of the envelope is "
@@ -142,16 +143,18 @@ ngx_scep_message_recipient(ngx_scep_message_t *m, ngx_pki_der_t *der)
 }
 
 
-/* RSAES-OAEP-params, RFC 4055, 4.1: the same hash twice, an empty label */
+/*
+ * RSAES-OAEP-params, RFC 4055, 4.1: an empty label; the hash of MGF1 should be
+ * the same, but Java takes SHA-1 for that whatever the other is
+ */
 
 static ngx_int_t
-ngx_scep_message_oaep(ngx_str_t *params, ngx_str_t *hash)
+ngx_scep_message_oaep(ngx_str_t *params, ngx_scep_recipient_t *recipient)
 {
-    ngx_str_t      mgf_hash;
     ngx_pki_der_t  r, seq;
 
-    *hash = ngx_scep_oid_sha1;
-    mgf_hash = ngx_scep_oid_sha1;
+    recipient->hash = ngx_scep_oid_sha1;
+    recipient->mgf1 = ngx_scep_oid_sha1;
 
     if (params->len == 0) {
         return NGX_DECLINED;
@@ -160,11 +163,10 @@ ngx_scep_message_oaep(ngx_str_t *params, ngx_str_t *hash)
     ngx_pki_der_init(&r, params);
 
     if (ngx_pki_der_enter(&r, NGX_PKI_DER_SEQUENCE, &seq) != NGX_OK
-        || ngx_scep_message_oaep_hash(&seq, hash) != NGX_OK
-        || ngx_scep_message_oaep_mgf(&seq, &mgf_hash) != NGX_OK
+        || ngx_scep_message_oaep_hash(&seq, &recipient->hash) != NGX_OK
+        || ngx_scep_message_oaep_mgf(&seq, &recipient->mgf1) != NGX_OK
         || ngx_scep_message_oaep_source(&seq) != NGX_OK
-        || !ngx_pki_der_end(&seq)
-        || !ngx_scep_str_eq(hash, &mgf_hash))
+        || !ngx_pki_der_end(&seq))
     {
         return NGX_DECLINED;
     }

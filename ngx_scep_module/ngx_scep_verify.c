@@ -5,6 +5,7 @@
 
 
 #include "ngx_scep_verify.h"
+#include "ngx_pki_md.h"
 #include "ngx_pki_pss.h"
 #include "ngx_pki_public_key.h"
 
@@ -30,6 +31,12 @@ typedef struct {
 } ngx_scep_algorithm_t;
 
 
+typedef struct {
+    EVP_PKEY                  *key;
+    ngx_pki_key_ctx_t          verify;
+} ngx_scep_verify_key_t;
+
+
 static ngx_int_t ngx_scep_verify_algorithm(ngx_scep_digests_t *digests,
     ngx_scep_message_t *m, ngx_scep_signer_t *signer);
 static ngx_int_t ngx_scep_verify_pss(EVP_MD *md, ngx_str_t *params,
@@ -37,7 +44,10 @@ static ngx_int_t ngx_scep_verify_pss(EVP_MD *md, ngx_str_t *params,
 static ngx_int_t ngx_scep_verify_key(ngx_scep_message_t *m);
 static ngx_int_t ngx_scep_verify_digest(EVP_MD *md, ngx_scep_message_t *m);
 static ngx_int_t ngx_scep_verify_load(ngx_pool_t *pool,
-    ngx_scep_message_t *m, ngx_scep_signer_t *signer);
+    ngx_scep_digests_t *digests, ngx_scep_message_t *m,
+    ngx_scep_signer_t *signer);
+static ngx_int_t ngx_scep_verify_hash(EVP_MD *md, ngx_scep_message_t *m,
+    u_char *out, ngx_str_t *digest);
 static ngx_int_t ngx_scep_verify_signature(EVP_MD *md, ngx_scep_message_t *m,
     ngx_scep_signer_t *signer);
 static ngx_uint_t ngx_scep_verify_name(ngx_str_t *name, X509 *x509);
@@ -154,17 +164,7 @@ ngx_scep_digest_oid(ngx_scep_digest_e digest)
 ngx_int_t
 ngx_scep_digest(EVP_MD *md, ngx_str_t *data, u_char *out, ngx_str_t *digest)
 {
-    unsigned int  len;
-
-    if (EVP_Digest(data->data, data->len, out, &len, md, NULL) != 1) {
-        ERR_clear_error();
-        return NGX_ERROR;
-    }
-
-    digest->data = out;
-    digest->len = len;
-
-    return NGX_OK;
+    return ngx_pki_md_digest(md, data, out, digest);
 }
 
 
@@ -176,6 +176,7 @@ ngx_scep_verify(ngx_pool_t *pool, ngx_scep_digests_t *digests,
     ngx_int_t   rc;
 
     signer->key = NULL;
+    signer->verify = NULL;
 
     if (ngx_scep_verify_algorithm(digests, m, signer) != NGX_OK
         || ngx_scep_verify_key(m) != NGX_OK)
@@ -191,7 +192,7 @@ ngx_scep_verify(ngx_pool_t *pool, ngx_scep_digests_t *digests,
         return rc;
     }
 
-    rc = ngx_scep_verify_load(pool, m, signer);
+    rc = ngx_scep_verify_load(pool, digests, m, signer);
 
     if (rc != NGX_OK) {
         return rc;
@@ -232,7 +233,7 @@ ngx_scep_verify_algorithm(ngx_scep_digests_t *digests, ngx_scep_message_t *m,
                                        "allowed");
     }
 
-    signer->pss = a->pss;
+    signer->pss = 0;
 
     if (a->pss
         && ngx_scep_verify_pss(digests->md[signer->digest],
@@ -261,7 +262,7 @@ ngx_scep_verify_pss(EVP_MD *md, ngx_str_t *params, ngx_scep_signer_t *signer)
         return NGX_DECLINED;
     }
 
-    signer->salt = pss.salt;
+    signer->pss = ngx_pki_key_pss_salt(pss.salt);
 
     return NGX_OK;
 }
@@ -310,70 +311,50 @@ ngx_scep_verify_digest(EVP_MD *md, ngx_scep_message_t *m)
 
 
 static ngx_int_t
-ngx_scep_verify_load(ngx_pool_t *pool, ngx_scep_message_t *m,
-    ngx_scep_signer_t *signer)
+ngx_scep_verify_load(ngx_pool_t *pool, ngx_scep_digests_t *digests,
+    ngx_scep_message_t *m, ngx_scep_signer_t *signer)
 {
-    ngx_pool_cleanup_t  *cln;
+    ngx_pool_cleanup_t     *cln;
+    ngx_scep_verify_key_t  *vk;
 
-    cln = ngx_pool_cleanup_add(pool, 0);
+    cln = ngx_pool_cleanup_add(pool, sizeof(ngx_scep_verify_key_t));
     if (cln == NULL) {
         return NGX_ERROR;
     }
 
-    signer->key = ngx_pki_public_key(&m->signer.key);
+    vk = cln->data;
+    ngx_memzero(vk, sizeof(ngx_scep_verify_key_t));
 
-    if (signer->key == NULL) {
+    vk->key = ngx_pki_public_key(&m->signer.key, &digests->rsa);
+
+    if (vk->key == NULL) {
         return ngx_scep_message_refuse(m, NGX_SCEP_BAD_ALG,
                                        "the signer's key is unusable");
     }
 
     cln->handler = ngx_scep_verify_cleanup;
-    cln->data = signer->key;
+
+    signer->key = vk->key;
+    signer->verify = &vk->verify;
 
     return NGX_OK;
 }
 
 
-/* over the attributes as a SET OF, not as [0]: RFC 5652, 5.4 */
-
 static ngx_int_t
 ngx_scep_verify_signature(EVP_MD *md, ngx_scep_message_t *m,
     ngx_scep_signer_t *signer)
 {
-    u_char         buf[EVP_MAX_MD_SIZE], tag;
-    ngx_int_t      rc;
-    ngx_str_t      digest;
-    EVP_MD_CTX    *ctx;
-    unsigned int   len;
+    u_char     buf[EVP_MAX_MD_SIZE];
+    ngx_int_t  rc;
+    ngx_str_t  digest;
 
-    ctx = EVP_MD_CTX_new();
-    tag = NGX_PKI_DER_SET;
-
-    if (ctx == NULL
-        || EVP_DigestInit_ex(ctx, md, NULL) != 1
-        || EVP_DigestUpdate(ctx, &tag, 1) != 1
-        || EVP_DigestUpdate(ctx, m->attributes.data + 1,
-                            m->attributes.len - 1)
-           != 1
-        || EVP_DigestFinal_ex(ctx, buf, &len) != 1)
-    {
-        EVP_MD_CTX_free(ctx);
-        ERR_clear_error();
+    if (ngx_scep_verify_hash(md, m, buf, &digest) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    EVP_MD_CTX_free(ctx);
-
-    digest.data = buf;
-    digest.len = len;
-
-    if (signer->pss) {
-        rc = ngx_pki_pss_verify(signer->key, md, signer->salt, &digest,
-                                &m->signature);
-
-    } else {
-        rc = ngx_pki_key_verify(signer->key, md, 0, &digest, &m->signature);
-    }
+    rc = ngx_pki_key_verify(signer->key, signer->verify, md, signer->pss,
+                            &digest, &m->signature);
 
     if (rc == NGX_DECLINED) {
         return ngx_scep_message_refuse(m, NGX_SCEP_BAD_MESSAGE_CHECK,
@@ -381,6 +362,51 @@ ngx_scep_verify_signature(EVP_MD *md, ngx_scep_message_t *m,
     }
 
     return rc;
+}
+
+
+/* over the attributes as a SET OF, not as [0]: RFC 5652, 5.4 */
+
+static ngx_int_t
+ngx_scep_verify_hash(EVP_MD *md, ngx_scep_message_t *m, u_char *out,
+    ngx_str_t *digest)
+{
+    int            rc;
+    u_char         tag;
+    EVP_MD_CTX    *ctx;
+    unsigned int   len;
+
+    ctx = EVP_MD_CTX_new();
+    tag = NGX_PKI_DER_SET;
+    len = 0;
+
+    rc = ctx != NULL
+         && EVP_DigestInit_ex(ctx, md, NULL) == 1
+         && EVP_DigestUpdate(ctx, &tag, 1) == 1
+         && EVP_DigestUpdate(ctx, m->attributes.data + 1,
+                             m->attributes.len - 1)
+            == 1
+         && EVP_DigestFinal_ex(ctx, out, &len) == 1;
+
+    EVP_MD_CTX_free(ctx);
+
+    if (!rc) {
+        ERR_clear_error();
+        return NGX_ERROR;
+    }
+
+    digest->data = out;
+    digest->len = len;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_scep_verify_again(ngx_scep_digests_t *digests, ngx_scep_message_t *m,
+    ngx_scep_signer_t *signer)
+{
+    (void) ngx_scep_verify_signature(digests->md[signer->digest], m, signer);
 }
 
 
@@ -441,11 +467,16 @@ ngx_scep_digests_cleanup(void *data)
     for (i = 0; i < NGX_SCEP_DIGESTS; i++) {
         EVP_MD_free(digests->md[i]);
     }
+
+    EVP_PKEY_CTX_free(digests->rsa);
 }
 
 
 static void
 ngx_scep_verify_cleanup(void *data)
 {
-    EVP_PKEY_free(data);
+    ngx_scep_verify_key_t  *vk = data;
+
+    EVP_PKEY_CTX_free(vk->verify.ctx);
+    EVP_PKEY_free(vk->key);
 }

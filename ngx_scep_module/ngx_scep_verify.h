@@ -28,15 +28,18 @@ typedef enum {
 
 typedef struct {
     EVP_MD                    *md[NGX_SCEP_DIGESTS];
+    EVP_PKEY_CTX              *rsa;          /* makes keys of signers */
 } ngx_scep_digests_t;
 
 
 typedef struct {
     ngx_uint_t                 md5;
     ngx_scep_digest_e          digest;
-    unsigned                   pss:1;        /* RSASSA-PSS */
-    ngx_uint_t                 salt;         /* of it, in octets */
-    EVP_PKEY                  *key;          /* freed with the pool */
+    ngx_uint_t                 pss;          /* as of ngx_pki_key_verify() */
+
+    /* freed with the pool */
+    EVP_PKEY                  *key;
+    ngx_pki_key_ctx_t         *verify;
 } ngx_scep_signer_t;
 
 
@@ -62,6 +65,10 @@ ngx_int_t ngx_scep_digest(EVP_MD *md, ngx_str_t *data, u_char *out,
  * out of memory.
  */
 ngx_int_t ngx_scep_verify(ngx_pool_t *pool, ngx_scep_digests_t *digests,
+    ngx_scep_message_t *message, ngx_scep_signer_t *signer);
+
+/* Verifies the signature once more, for the time that takes. */
+void ngx_scep_verify_again(ngx_scep_digests_t *digests,
     ngx_scep_message_t *message, ngx_scep_signer_t *signer);
 
 /*

@@ -229,21 +229,17 @@ ngx_http_pki_init_vault_key(ngx_conf_t *cf, ngx_http_pki_main_conf_t *pmcf,
 static ngx_int_t
 ngx_http_pki_init_intunes(ngx_conf_t *cf, ngx_http_pki_main_conf_t *pmcf)
 {
-    ngx_str_t           name;
-    ngx_uint_t          i;
-    ngx_pki_intune_t  **intune;
+    ngx_str_t  name;
 
     ngx_str_null(&name);
-    intune = pmcf->intunes.elts;
 
-    for (i = 0; i < pmcf->intunes.nelts; i++) {
+    if (ngx_pki_intune_init(cf, &pmcf->intunes, &pmcf->identities, &name)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
 
-        if (ngx_pki_intune_init(cf, intune[i], &pmcf->identities, &name)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
+    if (pmcf->intunes.nelts != 0) {
         pmcf->https_wanted = 1;
     }
 
@@ -344,6 +340,10 @@ ngx_http_pki_init_proxy(ngx_conf_t *cf, ngx_http_pki_main_conf_t *pmcf)
                            &pmcf->https.proxy, error);
         return NGX_ERROR;
     }
+
+    /* all other names are the proxy's to resolve */
+
+    ngx_str_null(&pmcf->https_names);
 
     if (url.resolve) {
         pmcf->https_names = url.host;

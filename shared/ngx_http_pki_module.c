@@ -8,6 +8,8 @@
 
 #include "ngx_http_pki_module.h"
 #include "ngx_http_pki_conf.h"
+#include "ngx_pki_intune_revocation.h"
+#include "ngx_pki_outbox.h"
 #include "ngx_pki_ra.h"
 
 
@@ -303,6 +305,15 @@ ngx_http_pki_init_authorities(ngx_cycle_t *cycle,
             return NGX_ERROR;
         }
 
+        if (pmcf->intunes.nelts != 0
+            && ngx_pki_outbox_start(a[i], &pmcf->intunes, cycle->log)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        ngx_pki_intune_revocation_start(a[i], cycle->log);
+
         stores[i] = &a[i]->store;
     }
 
@@ -389,6 +400,8 @@ ngx_http_pki_exit_process(ngx_cycle_t *cycle)
     a = pmcf->authorities.elts;
 
     for (i = 0; i < pmcf->authorities.nelts; i++) {
+        ngx_pki_intune_revocation_stop(a[i]);
+        ngx_pki_outbox_stop(a[i]);
         ngx_pki_ra_stop(a[i]);
         ngx_pki_authority_stop(a[i]);
     }

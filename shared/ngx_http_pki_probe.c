@@ -8,6 +8,7 @@
 
 #include "ngx_http_pki_conf.h"
 #include "ngx_pki_crl_cache.h"
+#include "ngx_pki_intune.h"
 #include "ngx_pki_ra.h"
 
 
@@ -23,6 +24,8 @@ static u_char *ngx_http_pki_probe_redis(ngx_http_pki_main_conf_t *pmcf,
 static u_char *ngx_http_pki_probe_zone(ngx_http_pki_main_conf_t *pmcf,
     u_char *p, u_char *last);
 static u_char *ngx_http_pki_probe_vaults(ngx_http_pki_main_conf_t *pmcf,
+    u_char *p, u_char *last);
+static u_char *ngx_http_pki_probe_intunes(ngx_http_pki_main_conf_t *pmcf,
     u_char *p, u_char *last);
 static ngx_uint_t ngx_http_pki_probe_median(ngx_pki_https_counters_t *c);
 static u_char *ngx_http_pki_probe_authority(ngx_pki_authority_t *a, u_char *p,
@@ -99,6 +102,7 @@ ngx_http_pki_probe_handler(ngx_http_request_t *r)
 
     p = ngx_http_pki_probe_zone(pmcf, p, last);
     p = ngx_http_pki_probe_vaults(pmcf, p, last);
+    p = ngx_http_pki_probe_intunes(pmcf, p, last);
 
     body.len = p - body.data;
 
@@ -119,6 +123,7 @@ static size_t
 ngx_http_pki_probe_size(ngx_http_pki_main_conf_t *pmcf)
 {
     return NGX_MAX_ERROR_STR
+           + pmcf->intunes.nelts * NGX_MAX_ERROR_STR
            + pmcf->authorities.nelts
              * (4 * NGX_PKI_ZONE_NAME_LEN + NGX_PKI_ZONE_TEXT_LEN
                 + NGX_PKI_CRL_TEXT_LEN + 1024);
@@ -399,6 +404,23 @@ ngx_http_pki_probe_vaults(ngx_http_pki_main_conf_t *pmcf, u_char *p,
                          &a[i]->vault->url.text, c->calls,
                          ngx_http_pki_probe_median(c), c->failures,
                          c->retries, c->handshakes);
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_pki_probe_intunes(ngx_http_pki_main_conf_t *pmcf, u_char *p,
+    u_char *last)
+{
+    ngx_uint_t          i;
+    ngx_pki_intune_t  **intune;
+
+    intune = pmcf->intunes.elts;
+
+    for (i = 0; i < pmcf->intunes.nelts; i++) {
+        p = ngx_pki_intune_describe(intune[i], p, last);
     }
 
     return p;

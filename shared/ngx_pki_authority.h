@@ -45,6 +45,9 @@ typedef enum {
 typedef struct ngx_pki_ra_s         ngx_pki_ra_t;
 typedef struct ngx_pki_bootstrap_s  ngx_pki_bootstrap_t;
 typedef struct ngx_pki_crl_cache_s  ngx_pki_crl_cache_t;
+typedef struct ngx_pki_outbox_s     ngx_pki_outbox_t;
+
+typedef struct ngx_pki_intune_poll_s  ngx_pki_intune_poll_t;
 
 
 typedef struct ngx_pki_authority_s  ngx_pki_authority_t;
@@ -121,6 +124,8 @@ struct ngx_pki_authority_s {
     ngx_pki_bootstrap_t       *bootstrap;    /* of a vault key */
     ngx_pki_ra_t              *ra;
     ngx_pki_crl_cache_t       *crls;         /* NULL: nobody asks for them */
+    ngx_pki_outbox_t          *outbox;       /* NULL: nobody is to be told */
+    ngx_pki_intune_poll_t     *intune_polls; /* who may want revocations */
     ngx_str_t                  trouble;      /* if unhealthy or it waits */
     ngx_str_t                  warning;      /* not all will work */
     u_char                     trouble_text[NGX_PKI_ZONE_TEXT_LEN];

@@ -9,6 +9,7 @@
 
 #include "ngx_pki_authority.h"
 #include "ngx_pki_ca.h"
+#include "ngx_pki_md.h"
 
 #include <openssl/x509v3.h>
 
@@ -159,7 +160,8 @@ ngx_pki_authority_digest(ngx_pki_authority_t *a, ngx_pki_key_spec_t *spec)
     }
 
     if (a->md == NULL) {
-        a->md = a->key->remote ? ngx_pki_key_curve_md(spec) : EVP_sha256();
+        a->md = a->key->remote ? ngx_pki_key_curve_md(spec)
+                               : ngx_pki_md(NID_sha256);
     }
 
     if (a->key->remote && !ngx_pki_key_takes(spec, a->md)) {

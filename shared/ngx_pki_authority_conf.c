@@ -7,6 +7,7 @@
 
 
 #include "ngx_pki_authority.h"
+#include "ngx_pki_md.h"
 #include "ngx_pki_name.h"
 #include "ngx_pki_ra.h"
 
@@ -493,13 +494,13 @@ ngx_pki_authority_set_digest(ngx_conf_t *cf, ngx_pki_authority_t *a,
     }
 
     if (ngx_pki_str_eq(&value[1], "sha256")) {
-        a->md = EVP_sha256();
+        a->md = ngx_pki_md(NID_sha256);
 
     } else if (ngx_pki_str_eq(&value[1], "sha384")) {
-        a->md = EVP_sha384();
+        a->md = ngx_pki_md(NID_sha384);
 
     } else if (ngx_pki_str_eq(&value[1], "sha512")) {
-        a->md = EVP_sha512();
+        a->md = ngx_pki_md(NID_sha512);
 
     } else {
         return "is \"sha256\", \"sha384\" or \"sha512\"";

@@ -18,9 +18,6 @@
 #define NGX_PKI_AZURE_ASSERTION_MIN_BITS  2048
 #define NGX_PKI_AZURE_ASSERTION_MAX_BITS  8192
 
-/* "11111111-2222-3333-4444-555555555555" */
-#define NGX_PKI_AZURE_ASSERTION_UUID      36
-
 
 static X509 *ngx_pki_azure_assertion_certificate(
     ngx_pki_azure_identity_t *identity);
@@ -35,7 +32,6 @@ static ngx_int_t ngx_pki_azure_assertion_thumbprint(ngx_pool_t *pool,
 static void ngx_pki_azure_assertion_cleanup(void *data);
 static ngx_int_t ngx_pki_azure_assertion_claims(
     ngx_pki_azure_identity_t *identity, ngx_pool_t *pool, ngx_str_t *claims);
-static ngx_int_t ngx_pki_azure_assertion_uuid(u_char *buf);
 static ngx_int_t ngx_pki_azure_assertion_sign(EVP_PKEY *key, ngx_str_t *input,
     ngx_str_t *signature);
 
@@ -295,12 +291,12 @@ ngx_pki_azure_assertion_claims(ngx_pki_azure_identity_t *identity,
     time_t          now;
     ngx_str_t       id;
     ngx_pki_url_t  *url;
-    u_char          uuid[NGX_PKI_AZURE_ASSERTION_UUID];
+    u_char          uuid[NGX_PKI_AZURE_UUID_LEN];
 
     id.data = uuid;
     id.len = sizeof(uuid);
 
-    if (ngx_pki_azure_assertion_uuid(uuid) != NGX_OK) {
+    if (ngx_pki_azure_uuid(uuid) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -334,37 +330,6 @@ ngx_pki_azure_assertion_claims(ngx_pki_azure_identity_t *identity,
 
     claims->data = p;
     claims->len = last - p;
-
-    return NGX_OK;
-}
-
-
-/* RFC 9562, 5.4 */
-
-static ngx_int_t
-ngx_pki_azure_assertion_uuid(u_char *buf)
-{
-    u_char      *p, random[16];
-    ngx_uint_t   i;
-
-    if (RAND_bytes(random, sizeof(random)) != 1) {
-        ERR_clear_error();
-        return NGX_ERROR;
-    }
-
-    random[6] = (random[6] & 0x0f) | 0x40;
-    random[8] = (random[8] & 0x3f) | 0x80;
-
-    p = buf;
-
-    for (i = 0; i < sizeof(random); i++) {
-
-        if (i == 4 || i == 6 || i == 8 || i == 10) {
-            *p++ = '-';
-        }
-
-        p = ngx_hex_dump(p, &random[i], 1);
-    }
 
     return NGX_OK;
 }

@@ -9,6 +9,9 @@
 #include "ngx_pki_azure_identity.h"
 
 
+#define NGX_PKI_AZURE_CONF_HOSTS  8
+
+
 typedef struct ngx_pki_azure_conf_directive_s  ngx_pki_azure_conf_directive_t;
 
 struct ngx_pki_azure_conf_directive_s {
@@ -36,6 +39,11 @@ static char *ngx_pki_azure_conf_set_id(ngx_conf_t *cf,
     ngx_pki_azure_identity_t *identity, ngx_pki_azure_conf_directive_t *d);
 static char *ngx_pki_azure_conf_set_url(ngx_conf_t *cf,
     ngx_pki_azure_identity_t *identity, ngx_pki_azure_conf_directive_t *d);
+static char *ngx_pki_azure_conf_set_resource(ngx_conf_t *cf,
+    ngx_pki_azure_identity_t *identity, ngx_pki_azure_conf_directive_t *d);
+static char *ngx_pki_azure_conf_set_hosts(ngx_conf_t *cf,
+    ngx_pki_azure_identity_t *identity, ngx_pki_azure_conf_directive_t *d);
+static ngx_uint_t ngx_pki_azure_conf_is_host(ngx_str_t *host);
 static char *ngx_pki_azure_conf_set_kind(ngx_conf_t *cf,
     ngx_pki_azure_identity_t *identity, ngx_pki_azure_conf_directive_t *d);
 static char *ngx_pki_azure_conf_set_managed(ngx_conf_t *cf,
@@ -56,6 +64,16 @@ static ngx_pki_azure_conf_directive_t  ngx_pki_azure_conf_directives[] = {
 
     { ngx_string("authority_host"), 1, 1, ngx_pki_azure_conf_set_url,
       offsetof(ngx_pki_azure_identity_t, authority_host), NGX_PKI_AZURE_NONE },
+
+    { ngx_string("graph_host"), 1, 1, ngx_pki_azure_conf_set_url,
+      offsetof(ngx_pki_azure_identity_t, graph_host), NGX_PKI_AZURE_NONE },
+
+    { ngx_string("intune_resource"), 1, 1, ngx_pki_azure_conf_set_resource,
+      offsetof(ngx_pki_azure_identity_t, intune_resource),
+      NGX_PKI_AZURE_NONE },
+
+    { ngx_string("intune_host"), 1, NGX_PKI_AZURE_CONF_HOSTS,
+      ngx_pki_azure_conf_set_hosts, 0, NGX_PKI_AZURE_NONE },
 
     { ngx_string("auto"), 0, 0, ngx_pki_azure_conf_set_kind,
       0, NGX_PKI_AZURE_AUTO },
@@ -364,18 +382,10 @@ ngx_pki_azure_conf_set_id(ngx_conf_t *cf, ngx_pki_azure_identity_t *identity,
 ngx_uint_t
 ngx_pki_azure_is_safe(ngx_pki_url_t *url)
 {
-    if (url->tls) {
-        return 1;
-    }
-
-    if (url->resolve) {
-        return 0;
-    }
-
-    return ngx_pki_str_eq(&url->host, "localhost")
-           || ngx_pki_str_eq(&url->host, "::1")
-           || ngx_strncmp(url->host.data, "127.", 4) == 0
-           || ngx_strncmp(url->host.data, "169.254.", 8) == 0;
+    return url->tls
+           || ngx_pki_url_is_loopback(url)
+           || (!url->resolve
+               && ngx_strncmp(url->host.data, "169.254.", 8) == 0);
 }
 
 
@@ -424,6 +434,109 @@ ngx_pki_azure_conf_set_url(ngx_conf_t *cf, ngx_pki_azure_identity_t *identity,
     *field = text;
 
     return NGX_CONF_OK;
+}
+
+
+/* the name of an API, which is never asked itself: a "/" at its end matters */
+
+static char *
+ngx_pki_azure_conf_set_resource(ngx_conf_t *cf,
+    ngx_pki_azure_identity_t *identity, ngx_pki_azure_conf_directive_t *d)
+{
+    ngx_str_t      *field, *value;
+    ngx_pki_url_t   url;
+
+    field = (ngx_str_t *) ((char *) identity + d->offset);
+    value = cf->args->elts;
+
+    if (field->data != NULL) {
+        return "is duplicate";
+    }
+
+    if (ngx_pki_url_parse(cf->temp_pool, &value[1], &url) != NULL
+        || !url.tls
+        || url.path.len > 1)
+    {
+        return "is no https URL of a host, right would be "
+               "\"https://api.manage.microsoft.us/\"";
+    }
+
+    *field = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_pki_azure_conf_set_hosts(ngx_conf_t *cf,
+    ngx_pki_azure_identity_t *identity, ngx_pki_azure_conf_directive_t *d)
+{
+    ngx_str_t   *value, *host;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    if (identity->intune_hosts != NULL) {
+        return "is duplicate";
+    }
+
+    identity->intune_hosts = ngx_array_create(cf->pool, d->max,
+                                              sizeof(ngx_str_t));
+    if (identity->intune_hosts == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (!ngx_pki_azure_conf_is_host(&value[i])) {
+            return "takes names of hosts in lower case, such as "
+                   "\"fef.manage.microsoft.us\", or their ends, such as "
+                   "\".manage.microsoft.us\"";
+        }
+
+        host = ngx_array_push(identity->intune_hosts);
+        if (host == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        *host = value[i];
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* a name of one label, such as ".com", would let everybody have our tokens */
+
+static ngx_uint_t
+ngx_pki_azure_conf_is_host(ngx_str_t *host)
+{
+    u_char      c, previous;
+    size_t      i;
+    ngx_uint_t  labels;
+
+    labels = 0;
+    previous = '.';
+
+    for (i = (host->len != 0 && host->data[0] == '.'); i < host->len; i++) {
+        c = host->data[i];
+
+        if (c == '.') {
+            if (previous == '.') {
+                return 0;
+            }
+
+        } else if ((c < '0' || c > '9') && (c < 'a' || c > 'z') && c != '-') {
+            return 0;
+
+        } else if (previous == '.') {
+            labels++;
+        }
+
+        previous = c;
+    }
+
+    return labels > 1 && previous != '.' && host->len < 255;
 }
 
 

@@ -2,7 +2,8 @@
 /*
  * Copyright (C) the ngx_pki authors
  *
- * The inside of an Azure identity, for ngx_pki_azure*.c only.
+ * The inside of an Azure identity, for ngx_pki_azure*.c and what asks for its
+ * tokens: ngx_pki_vault_request.c, ngx_pki_intune*.c.
  */
 
 
@@ -16,6 +17,7 @@
 
 
 #define NGX_PKI_AZURE_MAX_SECRET     4096
+#define NGX_PKI_AZURE_UUID_LEN       36
 #define NGX_PKI_AZURE_MAX_ASSERTION  (16 * 1024)
 
 /* milliseconds that one call may take */
@@ -53,6 +55,13 @@ struct ngx_pki_azure_identity_s {
     ngx_str_t                  federated_file;
     ngx_str_t                  authority_host;
     ngx_str_t                  endpoint;     /* of a managed identity */
+
+    /* where Graph and Intune are in this cloud; empty, NULL: in the public
+     * one */
+    ngx_str_t                  graph_host;
+    ngx_str_t                  intune_resource;
+    ngx_array_t               *intune_hosts; /* ngx_str_t; ".example": any
+                                              * that ends so */
 
     /* the client secret, or the header of App Service; cleansed with the
      * cycle */
@@ -173,12 +182,19 @@ ngx_int_t ngx_pki_azure_assertion(ngx_pki_azure_identity_t *identity,
 /* Memory that is cleansed with its pool. */
 u_char *ngx_pki_azure_secret_alloc(ngx_pool_t *pool, size_t size);
 
+/* "Authorization: Bearer token", cleansed with the pool. */
+ngx_int_t ngx_pki_azure_secret_bearer(ngx_pool_t *pool, ngx_str_t *token,
+    ngx_str_t *header);
+
 /*
  * Reads a whole small file, without blanks at its end: 1 to "max" octets.
  * NGX_ERROR: "error" is why, one line in "pool".
  */
 ngx_int_t ngx_pki_azure_secret_read(ngx_pool_t *pool, ngx_str_t *path,
     size_t max, ngx_str_t *secret, ngx_str_t *error);
+
+/* A random UUID as text; NGX_ERROR: no random octets. */
+ngx_int_t ngx_pki_azure_uuid(u_char *buf);
 
 /* Whether all octets may stand in a header: visible ASCII. */
 ngx_uint_t ngx_pki_azure_secret_visible(ngx_str_t *secret);

@@ -51,6 +51,29 @@ ngx_pki_azure_secret_cleanup(void *data)
 }
 
 
+ngx_int_t
+ngx_pki_azure_secret_bearer(ngx_pool_t *pool, ngx_str_t *token,
+    ngx_str_t *header)
+{
+    size_t  len;
+
+    len = sizeof("Authorization: Bearer ") - 1 + token->len;
+
+    header->data = ngx_pki_azure_secret_alloc(pool, len);
+    if (header->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    header->len = len;
+
+    ngx_memcpy(ngx_cpymem(header->data, "Authorization: Bearer ",
+                          sizeof("Authorization: Bearer ") - 1),
+               token->data, token->len);
+
+    return NGX_OK;
+}
+
+
 /* not blocking: the path might be that of a pipe, which nobody writes to */
 
 ngx_int_t
@@ -136,4 +159,35 @@ ngx_pki_azure_secret_visible(ngx_str_t *secret)
     }
 
     return 1;
+}
+
+
+/* RFC 9562, 5.4 */
+
+ngx_int_t
+ngx_pki_azure_uuid(u_char *buf)
+{
+    u_char      *p, random[16];
+    ngx_uint_t   i;
+
+    if (RAND_bytes(random, sizeof(random)) != 1) {
+        ERR_clear_error();
+        return NGX_ERROR;
+    }
+
+    random[6] = (random[6] & 0x0f) | 0x40;
+    random[8] = (random[8] & 0x3f) | 0x80;
+
+    p = buf;
+
+    for (i = 0; i < sizeof(random); i++) {
+
+        if (i == 4 || i == 6 || i == 8 || i == 10) {
+            *p++ = '-';
+        }
+
+        p = ngx_hex_dump(p, &random[i], 1);
+    }
+
+    return NGX_OK;
 }

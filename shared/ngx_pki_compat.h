@@ -42,7 +42,7 @@
 
 
 /*
- * redisFormatCommandArgv() returns int in hiredis 0.x, long long in 1.x;
+ * redisFormatSdsCommandArgv() returns int in hiredis 0.x, long long in 1.x;
  * createArray() takes int in 0.x, size_t in 1.x
  */
 

@@ -6,6 +6,7 @@
 
 #include "ngx_pki_csr.h"
 #include "ngx_pki_base64.h"
+#include "ngx_pki_csr_validity.h"
 #include "ngx_pki_der.h"
 #include "ngx_pki_spki.h"
 #include "ngx_pki_string.h"
@@ -233,6 +234,10 @@ ngx_pki_csr_decode_attributes(ngx_pool_t *pool, ngx_pki_csr_t *csr,
         }
     }
 
+    if (ngx_pki_csr_validity_finish(pool, &csr->validity) != NGX_OK) {
+        return ngx_pki_csr_fail(csr, "out of memory");
+    }
+
     return NGX_OK;
 }
 
@@ -252,6 +257,16 @@ ngx_pki_csr_decode_attribute(ngx_pool_t *pool, ngx_pki_csr_t *csr,
         || ngx_pki_str_eq(oid, NGX_PKI_CSR_OID_MS_EXTENSIONS))
     {
         return ngx_pki_csr_decode_extensions(csr, values);
+    }
+
+    if (oid->len == ngx_pki_csr_validity_oid.len
+        && ngx_memcmp(oid->data, ngx_pki_csr_validity_oid.data, oid->len) == 0)
+    {
+        if (ngx_pki_csr_validity_add(pool, &csr->validity, values) != NGX_OK) {
+            return ngx_pki_csr_fail(csr, "its attributes are malformed");
+        }
+
+        return NGX_OK;
     }
 
     while (!ngx_pki_der_end(values)) {

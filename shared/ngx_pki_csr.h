@@ -21,6 +21,17 @@ typedef struct {
 } ngx_pki_extension_t;
 
 
+/* how long a certificate is asked for; it never gets longer by that */
+
+#define NGX_PKI_CSR_VALIDITY_UNKNOWN  -1
+
+typedef struct {
+    ngx_str_t                  period;       /* name and value, whole */
+    ngx_str_t                  units;
+    time_t                     seconds;      /* 0: nothing is said */
+} ngx_pki_csr_validity_t;
+
+
 typedef struct {
     ngx_str_t                  der;
     ngx_str_t                  info;         /* what is signed, whole */
@@ -39,9 +50,16 @@ typedef struct {
 
     ngx_str_t                  challenge;    /* UTF-8; empty: none */
     ngx_array_t                extensions;   /* of ngx_pki_extension_t */
+    ngx_pki_csr_validity_t     validity;
 
-    /* the caller's, if it has the very key already: making one takes a while */
+    /* the caller's, if it has the very key already, and what has verified with
+     * it: making them takes a while */
     EVP_PKEY                  *pkey;
+    ngx_pki_key_ctx_t         *verify;
+
+    /* the caller's: whoever vouches for it looks at its names and usages, and
+     * at no other extension that would name somebody */
+    unsigned                   names_only:1;
 
     const char                *error;        /* why decoding failed */
 } ngx_pki_csr_t;

@@ -5,6 +5,7 @@
 
 
 #include "ngx_pki_csr_bare.h"
+#include "ngx_pki_csr_validity.h"
 #include "ngx_pki_der.h"
 
 
@@ -14,6 +15,8 @@ static void ngx_pki_csr_bare_put_attribute(ngx_pki_der_writer_t *w,
     ngx_array_t *extensions);
 static void ngx_pki_csr_bare_put_extension(ngx_pki_der_writer_t *w,
     ngx_pki_extension_t *e);
+static void ngx_pki_csr_bare_put_validity(ngx_pki_der_writer_t *w,
+    ngx_pki_csr_validity_t *v);
 
 
 /* extensionRequest, RFC 2985, 5.4.2 */
@@ -68,6 +71,10 @@ ngx_pki_csr_bare_put_info(ngx_pki_der_writer_t *w, ngx_pki_csr_t *csr)
         ngx_pki_csr_bare_put_attribute(w, &csr->extensions);
     }
 
+    if (csr->validity.seconds != 0) {
+        ngx_pki_csr_bare_put_validity(w, &csr->validity);
+    }
+
     ngx_pki_der_close(w, attributes);
     ngx_pki_der_close(w, info);
 }
@@ -115,4 +122,27 @@ ngx_pki_csr_bare_put_extension(ngx_pki_der_writer_t *w,
 
     ngx_pki_der_put(w, NGX_PKI_DER_OCTET_STRING, &e->value);
     ngx_pki_der_close(w, mark);
+}
+
+
+static void
+ngx_pki_csr_bare_put_validity(ngx_pki_der_writer_t *w,
+    ngx_pki_csr_validity_t *v)
+{
+    size_t  attribute, set;
+
+    attribute = ngx_pki_der_begin(w, NGX_PKI_DER_SEQUENCE);
+    ngx_pki_der_put(w, NGX_PKI_DER_OID, &ngx_pki_csr_validity_oid);
+    set = ngx_pki_der_begin(w, NGX_PKI_DER_SET);
+
+    /* what is not understood stays so: one of them alone is not */
+
+    if (v->seconds != NGX_PKI_CSR_VALIDITY_UNKNOWN || v->units.len == 0) {
+        ngx_pki_der_raw(w, &v->period);
+    }
+
+    ngx_pki_der_raw(w, &v->units);
+
+    ngx_pki_der_close(w, set);
+    ngx_pki_der_close(w, attribute);
 }

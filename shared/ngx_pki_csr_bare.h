@@ -15,7 +15,7 @@
 
 
 /*
- * Encodes subject, key and requested extensions of a decoded request as a
+ * Encodes subject, key, requested extensions and validity of a request as a
  * PKCS#10 with an empty signature, which decodes to the same and verifies
  * never.  Pure; in "pool".  NGX_ERROR: out of memory.
  */

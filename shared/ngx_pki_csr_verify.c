@@ -5,6 +5,7 @@
 
 
 #include "ngx_pki_csr.h"
+#include "ngx_pki_md.h"
 #include "ngx_pki_pss.h"
 #include "ngx_pki_public_key.h"
 
@@ -19,8 +20,7 @@ typedef struct {
 
 typedef struct {
     const EVP_MD              *md;           /* NULL: of the key itself */
-    ngx_uint_t                 pss;
-    ngx_uint_t                 salt;
+    ngx_uint_t                 pss;          /* as of ngx_pki_key_verify() */
 } ngx_pki_csr_signature_t;
 
 
@@ -28,8 +28,10 @@ static ngx_int_t ngx_pki_csr_signature(ngx_pki_csr_t *csr,
     ngx_pki_csr_signature_t *s);
 static ngx_int_t ngx_pki_csr_pss_params(ngx_str_t *params,
     ngx_pki_csr_signature_t *s);
-static int ngx_pki_csr_check_signature(ngx_pki_csr_t *csr,
-    ngx_pki_csr_signature_t *s, EVP_PKEY *pkey, EVP_MD_CTX *ctx);
+static EVP_PKEY *ngx_pki_csr_public_key(ngx_pki_csr_t *csr);
+static ngx_int_t ngx_pki_csr_check(ngx_pki_csr_t *csr, EVP_PKEY *pkey,
+    ngx_pki_csr_signature_t *s);
+static ngx_int_t ngx_pki_csr_check_whole(ngx_pki_csr_t *csr, EVP_PKEY *pkey);
 
 
 /*
@@ -68,40 +70,29 @@ static ngx_pki_csr_algorithm_t  ngx_pki_csr_algorithms[] = {
 ngx_int_t
 ngx_pki_csr_verify(ngx_pki_csr_t *csr)
 {
-    int                       rc;
     EVP_PKEY                 *pkey;
-    EVP_MD_CTX               *ctx;
-    ngx_pki_spki_t            spki;
+    ngx_int_t                 rc;
     ngx_pki_csr_signature_t   signature;
 
-    if (ngx_pki_csr_signature(csr, &signature) != NGX_OK
-        || ngx_pki_spki_decode(&csr->spki, &spki) != NGX_OK)
-    {
+    if (ngx_pki_csr_signature(csr, &signature) != NGX_OK) {
         return NGX_DECLINED;
     }
 
-    pkey = csr->pkey;
+    if (csr->pkey != NULL) {
+        return ngx_pki_csr_check(csr, csr->pkey, &signature);
+    }
+
+    pkey = ngx_pki_csr_public_key(csr);
 
     if (pkey == NULL) {
-        pkey = ngx_pki_public_key(&spki);
-
-    } else {
-        (void) EVP_PKEY_up_ref(pkey);
+        return NGX_DECLINED;
     }
 
-    ctx = EVP_MD_CTX_new();
+    rc = ngx_pki_csr_check(csr, pkey, &signature);
 
-    rc = 0;
-
-    if (pkey != NULL && ctx != NULL) {
-        rc = ngx_pki_csr_check_signature(csr, &signature, pkey, ctx);
-    }
-
-    EVP_MD_CTX_free(ctx);
     EVP_PKEY_free(pkey);
-    ERR_clear_error();
 
-    return rc == 1 ? NGX_OK : NGX_DECLINED;
+    return rc;
 }
 
 
@@ -145,7 +136,7 @@ ngx_pki_csr_signature(ngx_pki_csr_t *csr, ngx_pki_csr_signature_t *s)
         return NGX_OK;
     }
 
-    s->md = EVP_get_digestbynid(a->md);
+    s->md = ngx_pki_md(a->md);
 
     return s->md != NULL ? NGX_OK : NGX_DECLINED;
 }
@@ -160,28 +151,67 @@ ngx_pki_csr_pss_params(ngx_str_t *params, ngx_pki_csr_signature_t *s)
         return NGX_DECLINED;
     }
 
-    s->pss = 1;
-    s->salt = pss.salt;
-    s->md = EVP_get_digestbynid(pss.md);
+    s->pss = ngx_pki_key_pss_salt(pss.salt);
+    s->md = ngx_pki_md(pss.md);
 
     return s->md != NULL ? NGX_OK : NGX_DECLINED;
 }
 
 
-static int
-ngx_pki_csr_check_signature(ngx_pki_csr_t *csr, ngx_pki_csr_signature_t *s,
-    EVP_PKEY *pkey, EVP_MD_CTX *ctx)
+static EVP_PKEY *
+ngx_pki_csr_public_key(ngx_pki_csr_t *csr)
 {
-    EVP_PKEY_CTX  *pctx;
+    ngx_pki_spki_t  spki;
 
-    if (EVP_DigestVerifyInit(ctx, &pctx, s->md, NULL, pkey) != 1) {
-        return 0;
+    if (ngx_pki_spki_decode(&csr->spki, &spki) != NGX_OK) {
+        return NULL;
     }
 
-    if (s->pss && ngx_pki_pss_set(pctx, (int) s->salt) != NGX_OK) {
-        return 0;
+    return ngx_pki_public_key(&spki, NULL);
+}
+
+
+static ngx_int_t
+ngx_pki_csr_check(ngx_pki_csr_t *csr, EVP_PKEY *pkey,
+    ngx_pki_csr_signature_t *s)
+{
+    u_char     buf[EVP_MAX_MD_SIZE];
+    ngx_str_t  digest;
+
+    if (s->md == NULL) {
+        return ngx_pki_csr_check_whole(csr, pkey);
     }
 
-    return EVP_DigestVerify(ctx, csr->signature.data, csr->signature.len,
-                            csr->info.data, csr->info.len);
+    if (ngx_pki_md_digest(s->md, &csr->info, buf, &digest) != NGX_OK
+        || ngx_pki_key_verify(pkey, csr->verify, s->md, s->pss, &digest,
+                              &csr->signature)
+           != NGX_OK)
+    {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+/* Ed25519 signs no digest: RFC 8032, 5.1 */
+
+static ngx_int_t
+ngx_pki_csr_check_whole(ngx_pki_csr_t *csr, EVP_PKEY *pkey)
+{
+    int          rc;
+    EVP_MD_CTX  *ctx;
+
+    ctx = EVP_MD_CTX_new();
+
+    rc = ctx != NULL
+         && EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pkey) == 1
+         && EVP_DigestVerify(ctx, csr->signature.data, csr->signature.len,
+                             csr->info.data, csr->info.len)
+            == 1;
+
+    EVP_MD_CTX_free(ctx);
+    ERR_clear_error();
+
+    return rc ? NGX_OK : NGX_DECLINED;
 }

@@ -20,7 +20,7 @@
 
 
 #define NGX_PKI_INTUNE_MAX_CODE         64
-#define NGX_PKI_INTUNE_MAX_REVOCATIONS  100  /* in one answer */
+#define NGX_PKI_INTUNE_MAX_REVOCATIONS  50   /* in one answer */
 
 
 typedef struct ngx_pki_intune_s       ngx_pki_intune_t;
@@ -68,7 +68,6 @@ struct ngx_pki_intune_call_s {
     ngx_pki_op_t              *op;
     ngx_pki_intune_call_e      kind;
     ngx_msec_t                 budget;       /* 0: the default */
-    unsigned                   background:1; /* a quitting worker drops it */
 
     /* in: validate, success, failure */
     ngx_str_t                  transaction;
@@ -85,10 +84,14 @@ struct ngx_pki_intune_call_s {
     int64_t                    hresult;
     ngx_str_t                  description;  /* cut to 255 characters */
 
+    /* in: download */
+    ngx_uint_t                 max;          /* 1 to MAX_REVOCATIONS */
+
     /* out of download, in of upload: ngx_pki_intune_revocation_t */
     ngx_array_t               *revocations;
 
     ngx_pki_intune_result_e    result;
+    unsigned                   unanswered:1; /* a try of it was, before */
     ngx_str_t                  code;         /* at most MAX_CODE, letters and
                                               * digits; REFUSED */
     ngx_str_t                  error;        /* for the log: one line, no
@@ -98,21 +101,30 @@ struct ngx_pki_intune_call_s {
     ngx_pki_intune_pt          handler;
     void                      *data;
 
-    void                      *way;          /* of the implementation */
+    /* of the implementation */
+    void                      *way;
+    ngx_event_t                posted;
 };
 
 
 /*
  * At configuration time: one for each name of an identity (empty: the only one
- * there is), in "intunes" (of ngx_pki_intune_t *).  NULL: out of memory.
+ * there is), in "intunes" (of ngx_pki_intune_t *).  It stays good even where
+ * another one stands for it later.  NULL: out of memory.
  */
 ngx_pki_intune_t *ngx_pki_intune_add(ngx_conf_t *cf, ngx_array_t *intunes,
     ngx_str_t *identity);
 
-/* When all is read, before the identities are: NGX_ERROR is logged.  A host
- * name that wants a resolver goes to "name". */
-ngx_int_t ngx_pki_intune_init(ngx_conf_t *cf, ngx_pki_intune_t *intune,
+/*
+ * When all is read, before the identities are: one of each identity stays in
+ * "intunes".  NGX_ERROR is logged.  A host name that wants a resolver goes to
+ * "name".
+ */
+ngx_int_t ngx_pki_intune_init(ngx_conf_t *cf, ngx_array_t *intunes,
     ngx_array_t *identities, ngx_str_t *name);
+
+/* After that: the one that stays, whatever name it was added by. */
+ngx_pki_intune_t *ngx_pki_intune_one(ngx_pki_intune_t *intune);
 
 /* In a worker, when its identity is started. */
 ngx_int_t ngx_pki_intune_start(ngx_pki_intune_t *intune,
@@ -120,6 +132,10 @@ ngx_int_t ngx_pki_intune_start(ngx_pki_intune_t *intune,
 
 /* The name of its identity, as it was found. */
 ngx_str_t *ngx_pki_intune_name(ngx_pki_intune_t *intune);
+
+/* In a started worker: what all workers know of its services, one line. */
+u_char *ngx_pki_intune_describe(ngx_pki_intune_t *intune, u_char *p,
+    u_char *last);
 
 void ngx_pki_intune_send(ngx_pki_intune_call_t *call);
 

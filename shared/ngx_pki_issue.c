@@ -21,6 +21,7 @@
 static void ngx_pki_issue_find_handler(ngx_pki_store_job_t *job);
 static ngx_int_t ngx_pki_issue_prepare(ngx_pki_issue_t *issue);
 static ngx_int_t ngx_pki_issue_is_named(ngx_pki_issue_t *issue);
+static ngx_uint_t ngx_pki_issue_is_bound(ngx_pki_issue_t *issue);
 static ngx_int_t ngx_pki_issue_bind(ngx_pki_issue_t *issue);
 static void ngx_pki_issue_sign(ngx_pki_issue_t *issue);
 static ngx_int_t ngx_pki_issue_record(ngx_pki_issue_t *issue,
@@ -84,6 +85,10 @@ ngx_pki_issue_start(ngx_pki_issue_t *issue)
     {
         ngx_pki_issue_refuse(issue, &refusal, NGX_PKI_ISSUE_BAD_REQUEST);
         return;
+    }
+
+    if (ngx_pki_issue_is_bound(issue)) {
+        issue->csr->names_only = 1;
     }
 
     rc = ngx_pki_profile_apply(issue->profile, issue->op->pool, issue->csr,
@@ -311,6 +316,21 @@ ngx_pki_issue_sign(ngx_pki_issue_t *issue)
 }
 
 
+/* whether its one-time challenge says whose the certificate must be */
+
+static ngx_uint_t
+ngx_pki_issue_is_bound(ngx_pki_issue_t *issue)
+{
+    ngx_pki_challenge_t  *binding;
+
+    binding = issue->binding;
+
+    return binding != NULL
+           && (binding->subject.len != 0 || binding->sans.len != 0
+               || binding->device.len != 0 || binding->user.len != 0);
+}
+
+
 /*
  * Whose it is, by its names; a challenge may say whose it must be.  Not NGX_OK:
  * that was the end.
@@ -334,15 +354,22 @@ ngx_pki_issue_bind(ngx_pki_issue_t *issue)
         return NGX_ERROR;
     }
 
-    if (issue->binding == NULL) {
+    if (!ngx_pki_issue_is_bound(issue)) {
         return NGX_OK;
     }
 
-    if (ngx_pki_challenge_check(issue->binding, &t->subject_text,
-                                &t->sans_text, &record->device,
-                                &record->user, &refusal)
-        != NGX_OK)
+    ngx_str_set(&refusal, "the one-time challenge is for somebody, but not "
+                          "for this security identifier");
+
+    /* it is one of the SANs: another account than the other names */
+
+    if ((t->sid_named && issue->binding->sans.len == 0)
+        || ngx_pki_challenge_check(issue->binding, &t->subject_text,
+                                   &t->sans_text, &record->device,
+                                   &record->user, &refusal)
+           != NGX_OK)
     {
+        issue->challenged = 1;
         record->subject = t->subject_text;
         ngx_pki_issue_refuse(issue, &refusal, NGX_PKI_ISSUE_BAD_REQUEST);
         return NGX_DECLINED;
@@ -392,6 +419,12 @@ ngx_pki_issue_record(ngx_pki_issue_t *issue, ngx_pki_tbs_t *tbs)
         record->device = issue->renewed->device;
         record->user = issue->renewed->user;
         record->renewed = issue->renewed->serial;
+
+        /* unless somebody has vouched for the renewal */
+
+        if (record->vouched.len == 0) {
+            record->vouched = issue->renewed->vouched;
+        }
     }
 
     return NGX_OK;
@@ -490,6 +523,11 @@ ngx_pki_issue_sign_handler(ngx_pki_key_job_t *job)
     store->pending.id = issue->pending;
     store->by = issue->approver;
     store->challenge = issue->challenge;
+
+    if (issue->binding != NULL) {
+        store->one_time = *issue->binding;
+    }
+
     store->notice = issue->notice;
 
     if (issue->renewed != NULL && issue->renewed_of == issue->authority) {
@@ -498,6 +536,8 @@ ngx_pki_issue_sign_handler(ngx_pki_key_job_t *job)
 
     store->transaction_ttl = ngx_min(half, NGX_PKI_ISSUE_TRANSACTION_TTL);
     store->handler = ngx_pki_issue_add_handler;
+
+    issue->doubtful = 1;
 
     ngx_pki_store_add(store);
 }
@@ -517,6 +557,7 @@ ngx_pki_issue_add_handler(ngx_pki_store_job_t *job)
 
     issue = job->data;
     issue->store_time += job->elapsed;
+    issue->doubtful = (job->result == NGX_PKI_STORE_UNAVAILABLE);
 
     switch (job->result) {
 
@@ -539,6 +580,7 @@ ngx_pki_issue_add_handler(ngx_pki_store_job_t *job)
         return;
 
     case NGX_PKI_STORE_TAKEN:
+        issue->challenged = 1;
         ngx_pki_issue_refuse(issue, &taken, NGX_PKI_ISSUE_BAD_REQUEST);
         return;
 
@@ -580,12 +622,24 @@ ngx_pki_issue_existing(ngx_pki_issue_t *issue)
 {
     static ngx_str_t  revoked =
         ngx_string("the certificate of this transaction is revoked");
+    static ngx_str_t  withheld =
+        ngx_string("the certificate of this transaction is withheld");
 
     issue->record = issue->store.record;
     issue->op->serial = issue->record.serial;
 
     if (issue->record.status != NGX_PKI_STATUS_GOOD) {
         ngx_pki_issue_refuse(issue, &revoked, NGX_PKI_ISSUE_BAD_REQUEST);
+        return;
+    }
+
+    /* only who asks by SCEP can tell whoever must be told of it first */
+
+    if (issue->record.withheld.len != 0
+        && (issue->pending.len != 0
+            || !ngx_pki_str_eq(&issue->source, "scep")))
+    {
+        ngx_pki_issue_refuse(issue, &withheld, NGX_PKI_ISSUE_BAD_REQUEST);
         return;
     }
 

@@ -54,7 +54,7 @@ struct ngx_pki_issue_s {
     ngx_str_t                  approver;
 
     /* by which kind of challenge; of a one-time one: its hash, which it takes,
-     * and what it is bound to (NULL: nothing) */
+     * and what it is bound to (NULL: it is none) */
     ngx_str_t                  vouched;
     ngx_str_t                  challenge;
     ngx_pki_challenge_t       *binding;
@@ -68,6 +68,8 @@ struct ngx_pki_issue_s {
     ngx_pki_issue_result_e     result;
     ngx_str_t                  error;        /* for the log */
     ngx_uint_t                 fail_info;    /* of a refusal, as in SCEP */
+    unsigned                   challenged:1; /* refused: for that challenge */
+    unsigned                   doubtful:1;   /* it may be recorded */
     ngx_pki_record_t           record;       /* OK and EXISTING */
     ngx_msec_t                 sign_time;
     ngx_msec_t                 store_time;

@@ -10,6 +10,8 @@
 #define NGX_PKI_JSON_TIME_LEN  (sizeof("2026-01-01T00:00:00Z") - 1)
 
 
+static json_t *ngx_pki_json_load(ngx_pool_t *pool, ngx_str_t *text, size_t max,
+    size_t flags, const char **error);
 static ngx_int_t ngx_pki_json_bounded(ngx_str_t *text);
 static void ngx_pki_json_cleanup(void *data);
 static json_t *ngx_pki_json_string(ngx_str_t *value);
@@ -23,6 +25,23 @@ static u_char  ngx_pki_json_replacement[] = { 0xef, 0xbf, 0xbd };
 
 json_t *
 ngx_pki_json_parse(ngx_pool_t *pool, ngx_str_t *text, size_t max,
+    const char **error)
+{
+    return ngx_pki_json_load(pool, text, max, JSON_REJECT_DUPLICATES, error);
+}
+
+
+json_t *
+ngx_pki_json_parse_nul(ngx_pool_t *pool, ngx_str_t *text, size_t max,
+    const char **error)
+{
+    return ngx_pki_json_load(pool, text, max,
+                             JSON_REJECT_DUPLICATES|JSON_ALLOW_NUL, error);
+}
+
+
+static json_t *
+ngx_pki_json_load(ngx_pool_t *pool, ngx_str_t *text, size_t max, size_t flags,
     const char **error)
 {
     json_t        *value;
@@ -39,8 +58,7 @@ ngx_pki_json_parse(ngx_pool_t *pool, ngx_str_t *text, size_t max,
 
     } else {
         reason = "malformed JSON";
-        value = json_loadb((char *) text->data, text->len,
-                           JSON_REJECT_DUPLICATES, &err);
+        value = json_loadb((char *) text->data, text->len, flags, &err);
         value = ngx_pki_json_own(pool, value);
     }
 

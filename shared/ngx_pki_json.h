@@ -27,6 +27,10 @@
 json_t *ngx_pki_json_parse(ngx_pool_t *pool, ngx_str_t *text, size_t max,
     const char **error);
 
+/* The same, for who looks for NUL in each string that matters. */
+json_t *ngx_pki_json_parse_nul(ngx_pool_t *pool, ngx_str_t *text, size_t max,
+    const char **error);
+
 /* Hands a value over to a pool, which releases it even if this fails; a NULL
  * "value" passes through.  NULL: out of memory. */
 json_t *ngx_pki_json_own(ngx_pool_t *pool, json_t *value);

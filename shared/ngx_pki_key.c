@@ -5,7 +5,7 @@
 
 
 #include "ngx_pki_key.h"
-#include "ngx_pki_pss.h"
+#include "ngx_pki_md.h"
 
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
@@ -15,6 +15,10 @@
 /* RSA of 3072 bits takes more than a millisecond */
 
 #define NGX_PKI_KEY_SLOW_BITS  3072
+
+/* of no signature */
+
+#define NGX_PKI_KEY_PSS_NEVER  ((ngx_uint_t) -1)
 
 
 typedef struct {
@@ -33,10 +37,8 @@ typedef struct {
 
 
 static void ngx_pki_key_start(ngx_pki_key_job_t *job);
-static ngx_int_t ngx_pki_key_verify_init(EVP_PKEY_CTX *ctx, const EVP_MD *md,
-    ngx_uint_t pss);
-static EVP_PKEY_CTX *ngx_pki_key_verify_ctx(ngx_pki_key_t *key,
-    const EVP_MD *md, ngx_uint_t pss);
+static ngx_int_t ngx_pki_key_verify_init(EVP_PKEY *pkey,
+    ngx_pki_key_ctx_t *kc, const EVP_MD *md, ngx_uint_t pss);
 static const ngx_pki_key_curve_t *ngx_pki_key_curve(ngx_str_t *name);
 
 
@@ -342,10 +344,10 @@ const EVP_MD *
 ngx_pki_key_curve_md(ngx_pki_key_spec_t *spec)
 {
     if (spec->type == NGX_PKI_KEY_EC && spec->bits > 256) {
-        return (spec->bits > 384) ? EVP_sha512() : EVP_sha384();
+        return ngx_pki_md((spec->bits > 384) ? NID_sha512 : NID_sha384);
     }
 
-    return EVP_sha256();
+    return ngx_pki_md(NID_sha256);
 }
 
 
@@ -373,29 +375,32 @@ ngx_pki_key_algorithm(ngx_pki_key_type_e type, const EVP_MD *md,
 
 
 ngx_int_t
-ngx_pki_key_verify(EVP_PKEY *pkey, const EVP_MD *md, ngx_uint_t pss,
-    ngx_str_t *digest, ngx_str_t *signature)
+ngx_pki_key_verify(EVP_PKEY *pkey, ngx_pki_key_ctx_t *kc, const EVP_MD *md,
+    ngx_uint_t pss, ngx_str_t *digest, ngx_str_t *signature)
 {
-    ngx_int_t      rc;
-    EVP_PKEY_CTX  *ctx;
+    ngx_int_t          rc;
+    ngx_pki_key_ctx_t  once;
 
-    ctx = EVP_PKEY_CTX_new(pkey, NULL);
-    if (ctx == NULL) {
-        ERR_clear_error();
-        return NGX_ERROR;
+    if (kc == NULL) {
+        ngx_memzero(&once, sizeof(ngx_pki_key_ctx_t));
+        kc = &once;
     }
 
-    rc = NGX_DECLINED;
+    rc = ngx_pki_key_ctx_fits(kc, md, pss)
+         ? NGX_OK : ngx_pki_key_verify_init(pkey, kc, md, pss);
 
-    if (ngx_pki_key_verify_init(ctx, md, pss) == NGX_OK
-        && EVP_PKEY_verify(ctx, signature->data, signature->len,
+    if (rc == NGX_OK
+        && EVP_PKEY_verify(kc->ctx, signature->data, signature->len,
                            digest->data, digest->len)
-           == 1)
+           != 1)
     {
-        rc = NGX_OK;
+        rc = NGX_DECLINED;
     }
 
-    EVP_PKEY_CTX_free(ctx);
+    if (kc == &once) {
+        EVP_PKEY_CTX_free(once.ctx);
+    }
+
     ERR_clear_error();
 
     return rc;
@@ -403,22 +408,50 @@ ngx_pki_key_verify(EVP_PKEY *pkey, const EVP_MD *md, ngx_uint_t pss,
 
 
 static ngx_int_t
-ngx_pki_key_verify_init(EVP_PKEY_CTX *ctx, const EVP_MD *md, ngx_uint_t pss)
+ngx_pki_key_verify_init(EVP_PKEY *pkey, ngx_pki_key_ctx_t *kc,
+    const EVP_MD *md, ngx_uint_t pss)
 {
-    if (EVP_PKEY_verify_init(ctx) != 1
-        || EVP_PKEY_CTX_set_signature_md(ctx, md) != 1)
-    {
+    EVP_PKEY_CTX  *ctx;
+
+    ctx = ngx_pki_key_ctx_set(kc, EVP_PKEY_CTX_new(pkey, NULL), md, pss);
+
+    if (ctx == NULL) {
         return NGX_ERROR;
     }
 
-    return ngx_pki_key_set_pss(ctx, pss);
+    /* what OpenSSL does not do, e.g. SHA-1 where a policy forbids it */
+
+    if (EVP_PKEY_verify_init(ctx) != 1
+        || EVP_PKEY_CTX_set_signature_md(ctx, md) != 1
+        || ngx_pki_key_set_pss(ctx, pss) != NGX_OK)
+    {
+        (void) ngx_pki_key_ctx_set(kc, NULL, NULL, 0);
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
 }
 
 
 ngx_int_t
 ngx_pki_key_set_pss(EVP_PKEY_CTX *ctx, ngx_uint_t pss)
 {
-    return pss ? ngx_pki_pss_set(ctx, RSA_PSS_SALTLEN_DIGEST) : NGX_OK;
+    int  salt;
+
+    if (pss == 0) {
+        return NGX_OK;
+    }
+
+    salt = (pss == 1) ? RSA_PSS_SALTLEN_DIGEST
+                      : (int) (pss - ngx_pki_key_pss_salt(0));
+
+    if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) != 1
+        || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, salt) != 1)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
@@ -449,25 +482,10 @@ ngx_int_t
 ngx_pki_key_check(ngx_pki_key_t *key, const EVP_MD *md, ngx_uint_t pss,
     ngx_str_t *digest, ngx_str_t *signature, ngx_log_t *log)
 {
-    ngx_int_t      rc;
-    EVP_PKEY_CTX  *ctx;
-
-    if (key->verify == NULL) {
-        rc = ngx_pki_key_verify(key->public_key, md, pss, digest, signature);
-
-    } else {
-        ctx = ngx_pki_key_verify_ctx(key, md, pss);
-
-        rc = (ctx != NULL
-              && EVP_PKEY_verify(ctx, signature->data, signature->len,
-                                 digest->data, digest->len)
-                 == 1)
-             ? NGX_OK : NGX_ERROR;
-
-        ERR_clear_error();
-    }
-
-    if (rc == NGX_OK) {
+    if (ngx_pki_key_verify(key->public_key, key->verify, md, pss, digest,
+                           signature)
+        == NGX_OK)
+    {
         return NGX_OK;
     }
 
@@ -478,26 +496,6 @@ ngx_pki_key_check(ngx_pki_key_t *key, const EVP_MD *md, ngx_uint_t pss,
     ngx_str_null(signature);
 
     return NGX_ERROR;
-}
-
-
-static EVP_PKEY_CTX *
-ngx_pki_key_verify_ctx(ngx_pki_key_t *key, const EVP_MD *md, ngx_uint_t pss)
-{
-    EVP_PKEY_CTX  *ctx;
-
-    if (ngx_pki_key_ctx_fits(key->verify, md, pss)) {
-        return key->verify->ctx;
-    }
-
-    ctx = EVP_PKEY_CTX_new(key->public_key, NULL);
-
-    if (ctx != NULL && ngx_pki_key_verify_init(ctx, md, pss) != NGX_OK) {
-        EVP_PKEY_CTX_free(ctx);
-        ctx = NULL;
-    }
-
-    return ngx_pki_key_ctx_set(key->verify, ctx, md, pss);
 }
 
 
@@ -519,6 +517,24 @@ ngx_pki_key_ctx_set(ngx_pki_key_ctx_t *kc, EVP_PKEY_CTX *ctx, const EVP_MD *md,
     kc->ctx = ctx;
     kc->md = (md != NULL) ? EVP_MD_get_type(md) : NID_undef;
     kc->pss = pss;
+
+    return ctx;
+}
+
+
+EVP_PKEY_CTX *
+ngx_pki_key_ctx_reuse(ngx_pki_key_ctx_t *kc, EVP_PKEY *pkey)
+{
+    EVP_PKEY_CTX  *ctx;
+
+    ctx = kc->ctx;
+    kc->ctx = NULL;
+
+    if (ctx == NULL) {
+        ctx = EVP_PKEY_CTX_new(pkey, NULL);
+    }
+
+    (void) ngx_pki_key_ctx_set(kc, ctx, NULL, NGX_PKI_KEY_PSS_NEVER);
 
     return ctx;
 }

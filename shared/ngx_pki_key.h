@@ -51,6 +51,14 @@ typedef struct {
 } ngx_pki_key_ctx_t;
 
 
+/*
+ * What is called "pss" of a signature: 0: it is none of RSASSA-PSS; 1: its
+ * salt is as long as the digest; or this, of so many octets
+ */
+
+#define ngx_pki_key_pss_salt(octets)  ((ngx_uint_t) (octets) + 2)
+
+
 typedef enum {
     NGX_PKI_KEY_SIGN = 0,
     NGX_PKI_KEY_DECRYPT
@@ -97,6 +105,7 @@ struct ngx_pki_key_job_s {
 
     /* SHA-256, 384, 512; of the signature, or of OAEP (NULL: PKCS#1 v1.5) */
     const EVP_MD              *md;
+    const EVP_MD              *mgf1;         /* of OAEP; NULL: the same */
     unsigned                   pss:1;        /* RSASSA-PSS, salt as the md */
     unsigned                   at_once:1;    /* a local key waits for no turn */
 
@@ -205,8 +214,8 @@ ngx_uint_t ngx_pki_key_takes(ngx_pki_key_spec_t *spec, const EVP_MD *md);
 /* The digest that belongs to a curve (RFC 5480, 4); of RSA, SHA-256. */
 const EVP_MD *ngx_pki_key_curve_md(ngx_pki_key_spec_t *spec);
 
-/* Sets the padding of RSASSA-PSS, if it is wanted, before a signature is made
- * or verified.  NGX_ERROR: in OpenSSL's queue. */
+/* Sets the padding of RSASSA-PSS, if it is wanted, and its salt, before a
+ * signature is made or verified.  NGX_ERROR: in OpenSSL's queue. */
 ngx_int_t ngx_pki_key_set_pss(EVP_PKEY_CTX *ctx, ngx_uint_t pss);
 
 /* Whether there is one for this digest, which may be NULL. */
@@ -216,6 +225,13 @@ ngx_uint_t ngx_pki_key_ctx_fits(ngx_pki_key_ctx_t *kc, const EVP_MD *md,
 /* Keeps "ctx", NULL: nothing, in the place of the one before; returns it. */
 EVP_PKEY_CTX *ngx_pki_key_ctx_set(ngx_pki_key_ctx_t *kc, EVP_PKEY_CTX *ctx,
     const EVP_MD *md, ngx_uint_t pss);
+
+/*
+ * The context kept for this key, or a new one, to be initialized for something
+ * else; it stays where it is, and fits nothing afterwards.  NULL: out of
+ * memory, in OpenSSL's queue.
+ */
+EVP_PKEY_CTX *ngx_pki_key_ctx_reuse(ngx_pki_key_ctx_t *kc, EVP_PKEY *pkey);
 
 /* The AlgorithmIdentifier, whole, of a signature by a key of this type with
  * this digest; NULL if there is none.  Static memory. */
@@ -229,10 +245,14 @@ ngx_str_t *ngx_pki_key_algorithm(ngx_pki_key_type_e type, const EVP_MD *md,
 ngx_int_t ngx_pki_key_check(ngx_pki_key_t *key, const EVP_MD *md,
     ngx_uint_t pss, ngx_str_t *digest, ngx_str_t *signature, ngx_log_t *log);
 
-/* Verifies a signature over a digest: NGX_OK, NGX_DECLINED (it is wrong),
- * NGX_ERROR (out of memory).  Leaves no error in OpenSSL's queue. */
-ngx_int_t ngx_pki_key_verify(EVP_PKEY *pkey, const EVP_MD *md, ngx_uint_t pss,
-    ngx_str_t *digest, ngx_str_t *signature);
+/*
+ * Verifies a signature over a digest: NGX_OK, NGX_DECLINED (it is wrong),
+ * NGX_ERROR (out of memory).  Leaves no error in OpenSSL's queue.  "kc" keeps
+ * the context of this key for the next time, NULL: there is none.
+ */
+ngx_int_t ngx_pki_key_verify(EVP_PKEY *pkey, ngx_pki_key_ctx_t *kc,
+    const EVP_MD *md, ngx_uint_t pss, ngx_str_t *digest,
+    ngx_str_t *signature);
 
 
 #endif /* _NGX_PKI_KEY_H_INCLUDED_ */

@@ -44,21 +44,22 @@ static EVP_PKEY *ngx_pki_key_store_open(ngx_str_t *uri);
 static ngx_int_t ngx_pki_key_store_start(ngx_pki_key_t *key, ngx_log_t *log);
 static void ngx_pki_key_file_run(ngx_pki_key_job_t *job);
 static void ngx_pki_key_file_turn_handler(void *data);
+static ngx_int_t ngx_pki_key_file_compute_once(ngx_pki_key_job_t *job);
 static ngx_int_t ngx_pki_key_file_compute(ngx_pki_key_job_t *job,
     EVP_PKEY_CTX *ctx);
 static EVP_PKEY_CTX *ngx_pki_key_file_ctx(ngx_pki_key_file_t *kf,
     ngx_pki_key_operation_e operation, const EVP_MD *md, ngx_uint_t pss);
 static EVP_PKEY_CTX *ngx_pki_key_file_ctx_new(ngx_pki_key_file_t *kf,
-    ngx_pki_key_operation_e operation, const EVP_MD *md, ngx_uint_t pss);
+    ngx_pki_key_operation_e operation, const EVP_MD *md, const EVP_MD *mgf1,
+    ngx_uint_t pss);
 static ngx_int_t ngx_pki_key_file_sign_init(EVP_PKEY_CTX *ctx,
     const EVP_MD *md, ngx_uint_t pss);
 static ngx_int_t ngx_pki_key_file_decrypt_init(EVP_PKEY_CTX *ctx,
-    const EVP_MD *md);
+    const EVP_MD *md, const EVP_MD *mgf1);
 static void ngx_pki_key_file_finish(ngx_pki_key_job_t *job, ngx_int_t rc);
 static void ngx_pki_key_file_forget(ngx_pki_key_file_t *kf);
 static ngx_int_t ngx_pki_key_hkdf(u_char *secret, size_t secret_len,
     ngx_str_t *salt, u_char *out, size_t len);
-static EVP_PKEY *ngx_pki_key_generate(ngx_pki_key_spec_t *spec);
 static int ngx_pki_key_no_password(char *buf, int size, int rwflag,
     void *data);
 static void ngx_pki_key_cleanup(void *data);
@@ -320,12 +321,36 @@ ngx_pki_key_file_turn_handler(void *data)
     ngx_int_t      rc;
     EVP_PKEY_CTX  *ctx;
 
-    ctx = ngx_pki_key_file_ctx(job->key->data, job->operation, job->md,
-                               job->pss);
+    if (job->mgf1 != NULL) {
+        rc = ngx_pki_key_file_compute_once(job);
+
+    } else {
+        ctx = ngx_pki_key_file_ctx(job->key->data, job->operation, job->md,
+                                   job->pss);
+
+        rc = ngx_pki_key_file_compute(job, ctx);
+    }
+
+    ngx_pki_key_file_finish(job, rc);
+}
+
+
+/* with a context of its own: perhaps in a thread, or what is seldom wanted */
+
+static ngx_int_t
+ngx_pki_key_file_compute_once(ngx_pki_key_job_t *job)
+{
+    ngx_int_t      rc;
+    EVP_PKEY_CTX  *ctx;
+
+    ctx = ngx_pki_key_file_ctx_new(job->key->data, job->operation, job->md,
+                                   job->mgf1, job->pss);
 
     rc = ngx_pki_key_file_compute(job, ctx);
 
-    ngx_pki_key_file_finish(job, rc);
+    EVP_PKEY_CTX_free(ctx);
+
+    return rc;
 }
 
 
@@ -425,7 +450,7 @@ ngx_pki_key_file_ctx(ngx_pki_key_file_t *kf, ngx_pki_key_operation_e operation,
     }
 
     return ngx_pki_key_ctx_set(kc, ngx_pki_key_file_ctx_new(kf, operation, md,
-                                                            pss),
+                                                            NULL, pss),
                                md, pss);
 }
 
@@ -434,7 +459,8 @@ ngx_pki_key_file_ctx(ngx_pki_key_file_t *kf, ngx_pki_key_operation_e operation,
 
 static EVP_PKEY_CTX *
 ngx_pki_key_file_ctx_new(ngx_pki_key_file_t *kf,
-    ngx_pki_key_operation_e operation, const EVP_MD *md, ngx_uint_t pss)
+    ngx_pki_key_operation_e operation, const EVP_MD *md, const EVP_MD *mgf1,
+    ngx_uint_t pss)
 {
     ngx_int_t      rc;
     EVP_PKEY_CTX  *ctx;
@@ -447,7 +473,7 @@ ngx_pki_key_file_ctx_new(ngx_pki_key_file_t *kf,
 
     rc = (operation == NGX_PKI_KEY_SIGN)
          ? ngx_pki_key_file_sign_init(ctx, md, pss)
-         : ngx_pki_key_file_decrypt_init(ctx, md);
+         : ngx_pki_key_file_decrypt_init(ctx, md, mgf1);
 
     if (rc != NGX_OK) {
         EVP_PKEY_CTX_free(ctx);
@@ -459,7 +485,8 @@ ngx_pki_key_file_ctx_new(ngx_pki_key_file_t *kf,
 
 
 static ngx_int_t
-ngx_pki_key_file_decrypt_init(EVP_PKEY_CTX *ctx, const EVP_MD *md)
+ngx_pki_key_file_decrypt_init(EVP_PKEY_CTX *ctx, const EVP_MD *md,
+    const EVP_MD *mgf1)
 {
     if (EVP_PKEY_decrypt_init(ctx) != 1) {
         return NGX_ERROR;
@@ -472,7 +499,7 @@ ngx_pki_key_file_decrypt_init(EVP_PKEY_CTX *ctx, const EVP_MD *md)
 
     if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_OAEP_PADDING) != 1
         || EVP_PKEY_CTX_set_rsa_oaep_md(ctx, md) != 1
-        || EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, md) != 1)
+        || EVP_PKEY_CTX_set_rsa_mgf1_md(ctx, mgf1 != NULL ? mgf1 : md) != 1)
     {
         return NGX_ERROR;
     }
@@ -523,14 +550,7 @@ ngx_pki_key_thread_handler(void *data, ngx_log_t *log)
 {
     ngx_pki_key_job_t *job = data;
 
-    EVP_PKEY_CTX  *ctx;
-
-    ctx = ngx_pki_key_file_ctx_new(job->key->data, job->operation, job->md,
-                                   job->pss);
-
-    job->rc = ngx_pki_key_file_compute(job, ctx);
-
-    EVP_PKEY_CTX_free(ctx);
+    job->rc = ngx_pki_key_file_compute_once(job);
 }
 
 
@@ -615,57 +635,6 @@ ngx_pki_key_hkdf(u_char *secret, size_t secret_len, ngx_str_t *salt,
     EVP_KDF_free(kdf);
 
     return rc;
-}
-
-
-ngx_int_t
-ngx_pki_key_file_create(ngx_pool_t *pool, ngx_str_t *path,
-    ngx_pki_key_spec_t *spec, ngx_str_t *error)
-{
-    BIO        *bio;
-    BUF_MEM    *pem;
-    EVP_PKEY   *pkey;
-    ngx_int_t   rc;
-    ngx_str_t   content;
-
-    pkey = ngx_pki_key_generate(spec);
-    bio = BIO_new(BIO_s_secmem());
-
-    if (pkey == NULL || bio == NULL
-        || PEM_write_bio_PKCS8PrivateKey(bio, pkey, NULL, NULL, 0, NULL, NULL)
-           != 1
-        || BIO_get_mem_ptr(bio, &pem) != 1)
-    {
-        ngx_pki_file_error(pool, error, "cannot make the key", path, 0);
-        rc = NGX_ERROR;
-
-    } else {
-        content.len = pem->length;
-        content.data = (u_char *) pem->data;
-
-        rc = ngx_pki_file_create(pool, path, 0600, &content, error);
-    }
-
-    if (bio != NULL && BIO_get_mem_ptr(bio, &pem) == 1) {
-        OPENSSL_cleanse(pem->data, pem->max);
-    }
-
-    BIO_free(bio);
-    EVP_PKEY_free(pkey);
-    ERR_clear_error();
-
-    return rc;
-}
-
-
-static EVP_PKEY *
-ngx_pki_key_generate(ngx_pki_key_spec_t *spec)
-{
-    if (spec->type == NGX_PKI_KEY_RSA) {
-        return EVP_RSA_gen((unsigned int) spec->bits);
-    }
-
-    return EVP_EC_gen(OBJ_nid2sn(spec->nid));
 }
 
 

@@ -304,8 +304,8 @@ ngx_pki_key_vault_check(ngx_pki_vault_call_t *call)
         return "the signature cannot be encoded";
     }
 
-    rc = ngx_pki_key_verify(key->public_key, job->md, job->pss, &job->input,
-                            &job->output);
+    rc = ngx_pki_key_verify(key->public_key, NULL, job->md, job->pss,
+                            &job->input, &job->output);
     if (rc == NGX_OK) {
         return NULL;
     }

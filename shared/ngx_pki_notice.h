@@ -27,10 +27,19 @@ typedef struct {
 
 /*
  * Decodes the fields of an entry: name, value, name, value, ...  Pure; "id" is
- * not in it.  NGX_ERROR: one is missing, twice or malformed.
+ * not in it.  Fields that are not known are ignored; strings point into the
+ * input.  NGX_ERROR: one is missing, twice or malformed.
  */
 ngx_int_t ngx_pki_notice_decode(ngx_str_t *fields, ngx_uint_t n,
     ngx_pki_notice_t *notice);
+
+/*
+ * Encodes it the same way into "fields" (NGX_PKI_NOTICE_FIELDS at least);
+ * numbers are printed to "pool".  Returns how many, or NGX_ERROR.
+ */
+#define NGX_PKI_NOTICE_FIELDS  12
+ngx_int_t ngx_pki_notice_encode(ngx_pool_t *pool, ngx_pki_notice_t *notice,
+    ngx_str_t *fields);
 
 
 #endif /* _NGX_PKI_NOTICE_H_INCLUDED_ */

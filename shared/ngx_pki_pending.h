@@ -40,6 +40,7 @@ typedef struct {
     time_t                     received;
     time_t                     ttl;          /* seconds, before and after it
                                               * is decided */
+    ngx_uint_t                 share;        /* so many of one requester */
     ngx_pki_pending_state_e    state;
     ngx_str_t                  serial;       /* APPROVED: lower-case hex */
     ngx_str_t                  decided_by;

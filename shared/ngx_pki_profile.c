@@ -34,8 +34,8 @@ static ngx_uint_t ngx_pki_profile_allows_key(ngx_pki_profile_t *profile,
 static ngx_int_t ngx_pki_profile_check_rsa(ngx_pki_csr_t *csr,
     ngx_str_t *refusal);
 static ngx_int_t ngx_pki_profile_apply_validity(ngx_pki_profile_t *profile,
-    ngx_pool_t *pool, time_t now, time_t ca_not_before, time_t ca_not_after,
-    ngx_pki_template_t *t);
+    ngx_pool_t *pool, ngx_pki_csr_t *csr, time_t now, time_t ca_not_before,
+    time_t ca_not_after, ngx_pki_template_t *t);
 
 
 static ngx_pki_profile_builtin_t  ngx_pki_profile_builtins[] = {
@@ -165,13 +165,19 @@ ngx_pki_profile_apply(ngx_pki_profile_t *profile, ngx_pool_t *pool,
         return rc;
     }
 
-    rc = ngx_pki_profile_apply_validity(profile, pool, now, ca_not_before,
-                                        ca_not_after, t);
+    rc = ngx_pki_profile_apply_validity(profile, pool, csr, now,
+                                        ca_not_before, ca_not_after, t);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    return ngx_pki_profile_apply_extensions(profile, pool, csr, t);
+    rc = ngx_pki_profile_apply_extensions(profile, pool, csr, t);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_pki_profile_apply_entra(profile, pool, csr, t);
 }
 
 
@@ -388,16 +394,31 @@ ngx_pki_profile_check_rsa(ngx_pki_csr_t *csr, ngx_str_t *refusal)
 
 static ngx_int_t
 ngx_pki_profile_apply_validity(ngx_pki_profile_t *profile, ngx_pool_t *pool,
-    time_t now, time_t ca_not_before, time_t ca_not_after,
+    ngx_pki_csr_t *csr, time_t now, time_t ca_not_before, time_t ca_not_after,
     ngx_pki_template_t *t)
 {
+    time_t  validity;
+
     if (now < ca_not_before || now >= ca_not_after) {
         return ngx_pki_profile_refuse(pool, t, "the certificate of the "
                                       "authority is not valid now");
     }
 
+    /* who asks for a short life would not want a long one instead */
+
+    if (csr->validity.seconds == NGX_PKI_CSR_VALIDITY_UNKNOWN) {
+        return ngx_pki_profile_refuse(pool, t, "the requested validity is not "
+                                      "understood");
+    }
+
+    validity = profile->validity;
+
+    if (csr->validity.seconds != 0) {
+        validity = ngx_min(validity, csr->validity.seconds);
+    }
+
     t->not_before = ngx_max(now - profile->backdate, ca_not_before);
-    t->not_after = ngx_min(now + profile->validity, ca_not_after);
+    t->not_after = ngx_min(now + validity, ca_not_after);
 
     return NGX_OK;
 }

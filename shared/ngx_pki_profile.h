@@ -34,7 +34,11 @@ typedef struct {
     ngx_str_t                  refusal;
     ngx_uint_t                 fail_info;
 
-    /* the request named an account of a directory, which was left out */
+    /* the account of a directory that it names (S-1-5-21-...; empty: none),
+     * and whether a subject alternative name does; the request named one,
+     * which was left out */
+    ngx_str_t                  sid;
+    unsigned                   sid_named:1;
     unsigned                   sid_dropped:1;
 } ngx_pki_template_t;
 

@@ -45,8 +45,6 @@ static char *ngx_pki_profile_set_extension(ngx_conf_t *cf,
     ngx_pki_profile_t *p);
 static char *ngx_pki_profile_parse_oid(ngx_conf_t *cf, ngx_pki_profile_t *p,
     ngx_uint_t copy, ngx_str_t *oid);
-static ngx_uint_t ngx_pki_profile_carries(ngx_pki_profile_t *p,
-    ngx_str_t *oid);
 static ngx_int_t ngx_pki_profile_parse_der(ngx_pool_t *pool, ngx_str_t *hex,
     ngx_str_t *der);
 static char *ngx_pki_profile_set_sid(ngx_conf_t *cf, ngx_pki_profile_t *p);
@@ -84,6 +82,9 @@ static ngx_pki_profile_directive_t  ngx_pki_profile_directives[] = {
     { ngx_string("extension"), 2, 3, 1, ngx_pki_profile_set_extension },
 
     { ngx_string("sid"), 1, 1, 0, ngx_pki_profile_set_sid },
+
+    { ngx_string("entra_extensions"), 1, 1, 0,
+      ngx_pki_profile_set_entra_extensions },
 
     { ngx_string("distribution_point"), 1, 1, 0,
       ngx_pki_profile_set_distribution_point },
@@ -500,7 +501,9 @@ ngx_pki_profile_parse_oid(ngx_conf_t *cf, ngx_pki_profile_t *p,
                      : "is an extension that the authority or another "
                        "directive writes, or that only authorities have";
 
-    } else if (ngx_pki_profile_carries(p, oid)) {
+    } else if (ngx_pki_profile_has(p, oid)
+               || (p->tenant != NULL && ngx_pki_profile_is_entra(oid)))
+    {
         error = "is an extension that is there already";
     }
 
@@ -508,8 +511,8 @@ ngx_pki_profile_parse_oid(ngx_conf_t *cf, ngx_pki_profile_t *p,
 }
 
 
-static ngx_uint_t
-ngx_pki_profile_carries(ngx_pki_profile_t *p, ngx_str_t *oid)
+ngx_uint_t
+ngx_pki_profile_has(ngx_pki_profile_t *p, ngx_str_t *oid)
 {
     ngx_uint_t            i;
     ngx_pki_extension_t  *e;
@@ -587,16 +590,20 @@ ngx_pki_profile_set_sid(ngx_conf_t *cf, ngx_pki_profile_t *p)
         return NGX_CONF_OK;
     }
 
-    if (ngx_pki_str_eq(&value[1], "directory")
-        || ngx_pki_str_eq(&value[1], "request"))
-    {
-        return ngx_pki_profile_invalid(cf, &value[1], "is not available in "
-                                       "this version, only \"off\" is: "
-                                       "security identifiers are left out of "
-                                       "certificates");
+    if (ngx_pki_str_eq(&value[1], "request")) {
+        p->sid = NGX_PKI_PROFILE_SID_REQUEST;
+        return NGX_CONF_OK;
     }
 
-    return ngx_pki_profile_invalid(cf, &value[1], "must be \"off\"");
+    if (ngx_pki_str_eq(&value[1], "directory")) {
+        return ngx_pki_profile_invalid(cf, &value[1], "is not available in "
+                                       "this version, \"off\" and "
+                                       "\"request\" are: no directory is "
+                                       "asked for security identifiers");
+    }
+
+    return ngx_pki_profile_invalid(cf, &value[1], "must be \"off\" or "
+                                   "\"request\"");
 }
 
 

@@ -9,6 +9,7 @@
 
 #include "ngx_pki_profile_rules.h"
 #include "ngx_pki_oid.h"
+#include "ngx_pki_sid.h"
 #include "ngx_pki_usage.h"
 
 
@@ -35,6 +36,7 @@ typedef struct {
     ngx_array_t                extended_key_usage;   /* of ngx_str_t */
     ngx_str_t                 *san;                  /* requested */
     ngx_array_t                sans;                 /* of ngx_pki_san_t */
+    ngx_str_t                  sid;                  /* requested, allowed */
 } ngx_pki_profile_ctx_t;
 
 
@@ -188,6 +190,12 @@ ngx_pki_profile_apply_extensions(ngx_pki_profile_t *profile, ngx_pool_t *pool,
 
     if (rc != NGX_OK) {
         return rc;
+    }
+
+    if (ctx.sid.len != 0 && csr->names_only && !t->sid_named) {
+        ngx_str_null(&ctx.sid);
+        ngx_str_null(&t->sid);
+        t->sid_dropped = 1;
     }
 
     if (t->subject_text.len == 0 && ctx.sans.nelts == 0) {
@@ -452,7 +460,17 @@ ngx_pki_profile_request_san(ngx_pki_profile_ctx_t *ctx, ngx_str_t *value)
 static ngx_int_t
 ngx_pki_profile_request_sid(ngx_pki_profile_ctx_t *ctx, ngx_str_t *value)
 {
-    ctx->t->sid_dropped = 1;
+    if (ctx->profile->sid == NGX_PKI_PROFILE_SID_OFF) {
+        ctx->t->sid_dropped = 1;
+        return NGX_OK;
+    }
+
+    if (ngx_pki_sid_extension(value, &ctx->t->sid) != NGX_OK) {
+        return ngx_pki_profile_refuse(ctx->pool, ctx->t, "the requested "
+                                      "security identifier is malformed");
+    }
+
+    ctx->sid = *value;
 
     return NGX_OK;
 }
@@ -597,6 +615,7 @@ static void
 ngx_pki_profile_write_others(ngx_pki_profile_ctx_t *ctx,
     ngx_pki_der_writer_t *w)
 {
+    ngx_str_t             oid = ngx_string(NGX_PKI_PROFILE_OID_SID);
     ngx_uint_t            i;
     ngx_pki_extension_t  *e;
 
@@ -615,6 +634,10 @@ ngx_pki_profile_write_others(ngx_pki_profile_ctx_t *ctx,
             ngx_pki_profile_write_extension(w, &e[i].oid, e[i].critical,
                                             &e[i].value);
         }
+    }
+
+    if (ctx->sid.len != 0) {
+        ngx_pki_profile_write_extension(w, &oid, 0, &ctx->sid);
     }
 }
 

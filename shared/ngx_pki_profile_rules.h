@@ -26,6 +26,12 @@ typedef enum {
 } ngx_pki_profile_san_e;
 
 
+typedef enum {
+    NGX_PKI_PROFILE_SID_OFF = 0,
+    NGX_PKI_PROFILE_SID_REQUEST
+} ngx_pki_profile_sid_e;
+
+
 /* keys of one kind, from "min" up to "max" bits */
 
 typedef struct {
@@ -77,6 +83,9 @@ struct ngx_pki_profile_s {
 
     ngx_array_t                copy;         /* of ngx_str_t, OIDs */
     ngx_array_t                extensions;   /* of ngx_pki_extension_t */
+    ngx_uint_t                 sid;          /* ngx_pki_profile_sid_e */
+    u_char                    *tenant;       /* GUID; NULL: no extensions of
+                                              * Entra */
 
     ngx_uint_t                 distribution_point;
 
@@ -110,11 +119,26 @@ ngx_int_t ngx_pki_profile_apply_sans(ngx_pki_profile_t *profile,
     ngx_pool_t *pool, ngx_str_t *value, ngx_pki_template_t *t,
     ngx_array_t *sans);
 
+/*
+ * Adds the extensions of Entra to t->extensions, if the profile has them.
+ * NGX_ERROR: out of memory.
+ */
+ngx_int_t ngx_pki_profile_apply_entra(ngx_pki_profile_t *profile,
+    ngx_pool_t *pool, ngx_pki_csr_t *csr, ngx_pki_template_t *t);
+
 /* Whether "copy_extension" (copy set) or "extension" may name this OID. */
 ngx_uint_t ngx_pki_profile_may_carry(ngx_str_t *oid, ngx_uint_t copy);
 
 /* Whether a requested extension of this OID is copied. */
 ngx_uint_t ngx_pki_profile_copies(ngx_pki_profile_t *profile, ngx_str_t *oid);
+
+/* Whether "copy_extension" or "extension" name this OID. */
+ngx_uint_t ngx_pki_profile_has(ngx_pki_profile_t *p, ngx_str_t *oid);
+
+/* Whether "entra_extensions" writes this OID; the directive itself. */
+ngx_uint_t ngx_pki_profile_is_entra(ngx_str_t *oid);
+char *ngx_pki_profile_set_entra_extensions(ngx_conf_t *cf,
+    ngx_pki_profile_t *p);
 
 /* The directives that say what may be asked for; as those of nginx. */
 char *ngx_pki_profile_set_allow_key(ngx_conf_t *cf, ngx_pki_profile_t *p);

@@ -7,11 +7,14 @@
 
 
 #include "ngx_pki_profile_rules.h"
+#include "ngx_pki_sid.h"
 
 
 static ngx_int_t ngx_pki_profile_filter_sans(ngx_pki_profile_t *profile,
     ngx_pool_t *pool, ngx_array_t *requested, ngx_pki_template_t *t,
     ngx_array_t *sans);
+static ngx_int_t ngx_pki_profile_filter_sid(ngx_pki_profile_t *profile,
+    ngx_pool_t *pool, ngx_pki_san_t *san, ngx_pki_template_t *t);
 static const char *ngx_pki_profile_san_hint(ngx_pki_san_t *san);
 static ngx_uint_t ngx_pki_profile_allows_san(ngx_pki_profile_t *profile,
     ngx_pki_san_t *san);
@@ -57,6 +60,7 @@ static ngx_int_t
 ngx_pki_profile_filter_sans(ngx_pki_profile_t *profile, ngx_pool_t *pool,
     ngx_array_t *requested, ngx_pki_template_t *t, ngx_array_t *sans)
 {
+    ngx_int_t       rc;
     ngx_uint_t      i;
     ngx_pki_san_t  *san, *copy;
 
@@ -65,11 +69,17 @@ ngx_pki_profile_filter_sans(ngx_pki_profile_t *profile, ngx_pool_t *pool,
     for (i = 0; i < requested->nelts; i++) {
 
         if (ngx_pki_san_is_sid(&san[i])) {
-            t->sid_dropped = 1;
-            continue;
-        }
+            rc = ngx_pki_profile_filter_sid(profile, pool, &san[i], t);
 
-        if (!ngx_pki_profile_allows_san(profile, &san[i])) {
+            if (rc == NGX_ABORT) {
+                continue;
+            }
+
+            if (rc != NGX_OK) {
+                return rc;
+            }
+
+        } else if (!ngx_pki_profile_allows_san(profile, &san[i])) {
             return ngx_pki_profile_refuse(pool, t, "subject alternative name "
                                           "\"%V\" is not allowed%s",
                                           &san[i].text,
@@ -83,6 +93,41 @@ ngx_pki_profile_filter_sans(ngx_pki_profile_t *profile, ngx_pool_t *pool,
 
         *copy = san[i];
     }
+
+    return NGX_OK;
+}
+
+
+/* NGX_ABORT: it is left out */
+
+static ngx_int_t
+ngx_pki_profile_filter_sid(ngx_pki_profile_t *profile, ngx_pool_t *pool,
+    ngx_pki_san_t *san, ngx_pki_template_t *t)
+{
+    ngx_str_t  sid;
+
+    if (profile->sid == NGX_PKI_PROFILE_SID_OFF) {
+        t->sid_dropped = 1;
+        return NGX_ABORT;
+    }
+
+    if (ngx_pki_sid_uri(&san->text, &sid) != NGX_OK) {
+        return ngx_pki_profile_refuse(pool, t, "the requested security "
+                                      "identifier \"%V\" is malformed",
+                                      &san->text);
+    }
+
+    if (t->sid.len != 0
+        && (t->sid.len != sid.len
+            || ngx_memcmp(t->sid.data, sid.data, sid.len) != 0))
+    {
+        return ngx_pki_profile_refuse(pool, t, "the request has two security "
+                                      "identifiers, \"%V\" and \"%V\"",
+                                      &t->sid, &sid);
+    }
+
+    t->sid = sid;
+    t->sid_named = 1;
 
     return NGX_OK;
 }

@@ -7,8 +7,6 @@
 #include "ngx_pki_pss.h"
 #include "ngx_pki_der.h"
 
-#include <openssl/rsa.h>
-
 
 #define NGX_PKI_PSS_SALT      20             /* unless it is said */
 #define NGX_PKI_PSS_MAX_SALT  2048
@@ -146,49 +144,4 @@ ngx_pki_pss_digest(ngx_pki_der_t *der)
     }
 
     return NID_undef;
-}
-
-
-ngx_int_t
-ngx_pki_pss_set(EVP_PKEY_CTX *ctx, int salt)
-{
-    if (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) != 1
-        || EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, salt) != 1)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-ngx_int_t
-ngx_pki_pss_verify(EVP_PKEY *pkey, const EVP_MD *md, ngx_uint_t salt,
-    ngx_str_t *digest, ngx_str_t *signature)
-{
-    ngx_int_t      rc;
-    EVP_PKEY_CTX  *ctx;
-
-    ctx = EVP_PKEY_CTX_new(pkey, NULL);
-    if (ctx == NULL) {
-        ERR_clear_error();
-        return NGX_ERROR;
-    }
-
-    rc = NGX_DECLINED;
-
-    if (EVP_PKEY_verify_init(ctx) == 1
-        && EVP_PKEY_CTX_set_signature_md(ctx, md) == 1
-        && ngx_pki_pss_set(ctx, (int) salt) == NGX_OK
-        && EVP_PKEY_verify(ctx, signature->data, signature->len,
-                           digest->data, digest->len)
-           == 1)
-    {
-        rc = NGX_OK;
-    }
-
-    EVP_PKEY_CTX_free(ctx);
-    ERR_clear_error();
-
-    return rc;
 }

@@ -2,8 +2,7 @@
 /*
  * Copyright (C) the ngx_pki authors
  *
- * RSASSA-PSS in what comes from outside: its parameters, RFC 4055, 3.1, and
- * signatures with a salt of any length.
+ * RSASSA-PSS in what comes from outside: its parameters, RFC 4055, 3.1.
  */
 
 
@@ -26,15 +25,6 @@ typedef struct {
  * default is SHA-1, which nobody who came as far as PSS has a reason to use.
  */
 ngx_int_t ngx_pki_pss_decode(ngx_str_t *params, ngx_pki_pss_t *pss);
-
-/* Sets padding and salt (octets, or RSA_PSS_SALTLEN_DIGEST) of a signature.
- * NGX_ERROR: in OpenSSL's queue. */
-ngx_int_t ngx_pki_pss_set(EVP_PKEY_CTX *ctx, int salt);
-
-/* Verifies a signature over a digest: NGX_OK, NGX_DECLINED (it is wrong),
- * NGX_ERROR (out of memory).  Leaves no error in OpenSSL's queue. */
-ngx_int_t ngx_pki_pss_verify(EVP_PKEY *pkey, const EVP_MD *md,
-    ngx_uint_t salt, ngx_str_t *digest, ngx_str_t *signature);
 
 
 #endif /* _NGX_PKI_PSS_H_INCLUDED_ */

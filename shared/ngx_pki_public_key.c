@@ -13,21 +13,23 @@
 #define NGX_PKI_PUBLIC_KEY_MAX  2048         /* octets of a modulus */
 
 
-static EVP_PKEY *ngx_pki_public_key_rsa(ngx_pki_spki_t *spki);
+static EVP_PKEY *ngx_pki_public_key_rsa(ngx_pki_spki_t *spki,
+    EVP_PKEY_CTX **ctx);
 static EVP_PKEY *ngx_pki_public_key_ec(ngx_pki_spki_t *spki);
 static EVP_PKEY *ngx_pki_public_key_from(const char *type,
-    OSSL_PARAM *params);
+    EVP_PKEY_CTX **ctx, OSSL_PARAM *params);
+static EVP_PKEY_CTX *ngx_pki_public_key_ctx(const char *type);
 
 
 EVP_PKEY *
-ngx_pki_public_key(ngx_pki_spki_t *spki)
+ngx_pki_public_key(ngx_pki_spki_t *spki, EVP_PKEY_CTX **rsa)
 {
     EVP_PKEY  *pkey;
 
     switch (spki->key.type) {
 
     case NGX_PKI_KEY_RSA:
-        pkey = ngx_pki_public_key_rsa(spki);
+        pkey = ngx_pki_public_key_rsa(spki, rsa);
         break;
 
     case NGX_PKI_KEY_EC:
@@ -52,7 +54,7 @@ ngx_pki_public_key(ngx_pki_spki_t *spki)
 
 
 static EVP_PKEY *
-ngx_pki_public_key_rsa(ngx_pki_spki_t *spki)
+ngx_pki_public_key_rsa(ngx_pki_spki_t *spki, EVP_PKEY_CTX **ctx)
 {
     u_char       n[NGX_PKI_PUBLIC_KEY_MAX];
     size_t       i, len;
@@ -81,7 +83,7 @@ ngx_pki_public_key_rsa(ngx_pki_spki_t *spki)
     params[1] = OSSL_PARAM_construct_uint64(OSSL_PKEY_PARAM_RSA_E, &e);
     params[2] = OSSL_PARAM_construct_end();
 
-    return ngx_pki_public_key_from("RSA", params);
+    return ngx_pki_public_key_from("RSA", ctx, params);
 }
 
 
@@ -102,28 +104,51 @@ ngx_pki_public_key_ec(ngx_pki_spki_t *spki)
                                                   spki->public_key.len);
     params[2] = OSSL_PARAM_construct_end();
 
-    return ngx_pki_public_key_from("EC", params);
+    return ngx_pki_public_key_from("EC", NULL, params);
 }
 
 
 static EVP_PKEY *
-ngx_pki_public_key_from(const char *type, OSSL_PARAM *params)
+ngx_pki_public_key_from(const char *type, EVP_PKEY_CTX **ctx,
+    OSSL_PARAM *params)
 {
     EVP_PKEY      *pkey;
-    EVP_PKEY_CTX  *ctx;
+    EVP_PKEY_CTX  *once;
 
+    once = NULL;
     pkey = NULL;
 
-    ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+    if (ctx == NULL) {
+        ctx = &once;
+    }
 
-    if (ctx == NULL
-        || EVP_PKEY_fromdata_init(ctx) != 1
-        || EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
+    if (*ctx == NULL) {
+        *ctx = ngx_pki_public_key_ctx(type);
+    }
+
+    if (*ctx == NULL
+        || EVP_PKEY_fromdata(*ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1)
     {
         pkey = NULL;
     }
 
-    EVP_PKEY_CTX_free(ctx);
+    EVP_PKEY_CTX_free(once);
 
     return pkey;
+}
+
+
+static EVP_PKEY_CTX *
+ngx_pki_public_key_ctx(const char *type)
+{
+    EVP_PKEY_CTX  *ctx;
+
+    ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
+
+    if (ctx != NULL && EVP_PKEY_fromdata_init(ctx) != 1) {
+        EVP_PKEY_CTX_free(ctx);
+        return NULL;
+    }
+
+    return ctx;
 }

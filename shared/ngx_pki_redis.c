@@ -145,6 +145,13 @@ ngx_pki_redis_is_up(ngx_pki_redis_t *redis, ngx_str_t *error)
         }
     }
 
+    /* a worker that quits has closed those that were idle; it makes one again
+     * for what it still has to do */
+
+    if (ngx_exiting && redis->connected != 0 && !redis->down) {
+        return 1;
+    }
+
     *error = redis->error;
 
     return 0;

@@ -51,7 +51,7 @@ ngx_int_t
 ngx_pki_redis_format(ngx_buf_t *out, ngx_str_t *head, ngx_uint_t n,
     ngx_str_t *argv, ngx_uint_t argc, ngx_log_t *log)
 {
-    char                 *data;
+    sds                   data;
     size_t               *len;
     ngx_int_t             rc;
     const char          **word;
@@ -67,7 +67,7 @@ ngx_pki_redis_format(ngx_buf_t *out, ngx_str_t *head, ngx_uint_t n,
     ngx_pki_redis_format_words(word, len, head, n);
     ngx_pki_redis_format_words(word + n, len + n, argv, argc);
 
-    size = redisFormatCommandArgv(&data, n + argc, word, len);
+    size = redisFormatSdsCommandArgv(&data, n + argc, word, len);
 
     ngx_free(word);
 
@@ -78,7 +78,7 @@ ngx_pki_redis_format(ngx_buf_t *out, ngx_str_t *head, ngx_uint_t n,
     rc = ngx_pki_redis_format_append(out, data, size, log);
 
     ngx_explicit_memzero(data, size);
-    redisFreeCommand(data);
+    redisFreeSdsCommand(data);
 
     return rc;
 }

@@ -9,152 +9,18 @@
 
 #define NGX_PKI_STORE_MAX_FIELDS  128
 
-
-static void ngx_pki_store_add_handler(ngx_pki_redis_command_t *cmd);
-static void ngx_pki_store_added(ngx_pki_store_job_t *job, redisReply *number);
 static void ngx_pki_store_find_handler(ngx_pki_redis_command_t *cmd);
-static void ngx_pki_store_get_found(ngx_pki_store_job_t *job,
-    redisReply *serial, ngx_pki_store_result_e result);
 static void ngx_pki_store_get_send(ngx_pki_store_job_t *job);
 static void ngx_pki_store_get_handler(ngx_pki_redis_command_t *cmd);
 static void ngx_pki_store_change(ngx_pki_store_job_t *job,
-    ngx_pki_script_e script, ngx_uint_t max);
+    ngx_pki_script_e script);
 static void ngx_pki_store_change_handler(ngx_pki_redis_command_t *cmd);
 static void ngx_pki_store_changed(ngx_pki_store_job_t *job,
     redisReply *fields, ngx_pki_store_result_e result);
 static void ngx_pki_store_restore_handler(ngx_pki_redis_command_t *cmd);
-static void ngx_pki_store_enter(ngx_pki_store_job_t *job);
 static ngx_int_t ngx_pki_store_decode(ngx_pki_store_job_t *job,
     redisReply *reply);
-static ngx_int_t ngx_pki_store_copy_fields(ngx_pki_store_job_t *job,
-    redisReply *reply, ngx_str_t *fields);
 static void ngx_pki_store_register_handler(ngx_pki_redis_command_t *cmd);
-
-
-void
-ngx_pki_store_add(ngx_pki_store_job_t *job)
-{
-    time_t      ttl;
-    ngx_int_t   i, n;
-    ngx_str_t   fields[NGX_PKI_RECORD_FIELDS];
-    ngx_uint_t  keys;
-
-    ngx_pki_store_start(job, "recording a certificate");
-
-    job->repeatable = 1;
-    job->status.epoch = job->store->slot->epoch;
-    job->record.status = NGX_PKI_STATUS_GOOD;
-    job->record.version = 0;
-
-    n = ngx_pki_record_encode(job->op->pool, &job->record, fields);
-
-    if (n == NGX_ERROR || job->record.der.len == 0
-        || ngx_pki_serial_parse(&job->record.serial, &job->serial) != NGX_OK)
-    {
-        ngx_pki_store_defer(job, NGX_PKI_STORE_UNAVAILABLE);
-        return;
-    }
-
-    ttl = ngx_min(job->transaction_ttl, job->record.not_after - ngx_time());
-    keys = (job->transaction_key.len != 0 && ttl > 0) ? 6 : 5;
-
-    if (job->pending.id.len != 0 || job->renewed.len != 0) {
-        ttl = ngx_max(ttl, 1);
-        keys = (job->pending.id.len != 0) ? 8 : 7;
-    }
-
-    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_ADD, keys, keys + 6 + n);
-
-    ngx_pki_store_key(job, "ca", NULL);
-    ngx_pki_store_key(job, "cert:", &job->record.serial);
-    ngx_pki_store_key(job, "issued", NULL);
-    ngx_pki_store_key(job, "log", NULL);
-    ngx_pki_store_key(job, "expires", NULL);
-
-    if (keys > 5) {
-        ngx_pki_store_key(job, "txn:", &job->transaction_key);
-    }
-
-    if (keys == 7) {
-        ngx_pki_store_key(job, "cert:", &job->renewed);
-    }
-
-    if (keys == 8) {
-        ngx_pki_store_key(job, "pending:", &job->pending.id);
-        ngx_pki_store_key(job, "pending", NULL);
-    }
-
-    ngx_pki_store_arg(job, &job->record.serial);
-    ngx_pki_store_number(job, job->record.issued_at);
-    ngx_pki_store_number(job, job->record.not_after);
-    ngx_pki_store_number(job, ngx_max(ttl, 0));
-    ngx_pki_store_arg(job, &job->pending.id);
-    ngx_pki_store_arg(job, &job->by);
-
-    for (i = 0; i < n; i++) {
-        ngx_pki_store_arg(job, &fields[i]);
-    }
-
-    job->command.durable = 1;
-
-    ngx_pki_store_send(job, ngx_pki_store_add_handler);
-}
-
-
-static void
-ngx_pki_store_add_handler(ngx_pki_redis_command_t *cmd)
-{
-    ngx_str_t             word;
-    redisReply           *reply;
-    ngx_pki_store_job_t  *job;
-
-    job = cmd->data;
-    reply = cmd->reply;
-
-    if (ngx_pki_store_answer(job, REDIS_REPLY_ARRAY) != NGX_OK) {
-        return;
-    }
-
-    if (reply->elements != 2
-        || ngx_pki_store_reply_string(reply->element[0], &word) != NGX_OK)
-    {
-        ngx_pki_store_malformed(job, "answer");
-        return;
-    }
-
-    if (ngx_pki_str_eq(&word, "ok")) {
-        ngx_pki_store_added(job, reply->element[1]);
-
-    } else if (ngx_pki_str_eq(&word, "conflict")) {
-        ngx_pki_store_done(job, NGX_PKI_STORE_CONFLICT);
-
-    } else if (ngx_pki_str_eq(&word, "decided")) {
-        ngx_pki_store_done(job, NGX_PKI_STORE_NOT_FOUND);
-
-    } else if (ngx_pki_str_eq(&word, "revoked")) {
-        ngx_pki_store_done(job, NGX_PKI_STORE_REVOKED);
-
-    } else if (ngx_pki_str_eq(&word, "same")) {
-        ngx_pki_store_get_found(job, reply->element[1], NGX_PKI_STORE_OK);
-
-    } else {
-        ngx_pki_store_get_found(job, reply->element[1], NGX_PKI_STORE_EXISTS);
-    }
-}
-
-
-static void
-ngx_pki_store_added(ngx_pki_store_job_t *job, redisReply *number)
-{
-    if (ngx_pki_store_reply_number(number, &job->record.version) != NGX_OK) {
-        ngx_pki_store_malformed(job, "answer");
-        return;
-    }
-
-    ngx_pki_store_enter(job);
-
-    ngx_pki_store_done(job, NGX_PKI_STORE_OK);
-}
 
 
 void
@@ -194,14 +60,12 @@ ngx_pki_store_find_handler(ngx_pki_redis_command_t *cmd)
         return;
     }
 
-    ngx_pki_store_get_found(job, cmd->reply, NGX_PKI_STORE_OK);
+    ngx_pki_store_found(job, cmd->reply, NGX_PKI_STORE_OK);
 }
 
 
-/* the record that a transaction leads to; "result" if it is there */
-
-static void
-ngx_pki_store_get_found(ngx_pki_store_job_t *job, redisReply *serial,
+void
+ngx_pki_store_found(ngx_pki_store_job_t *job, redisReply *serial,
     ngx_pki_store_result_e result)
 {
     ngx_str_t  hex;
@@ -284,7 +148,7 @@ ngx_pki_store_revoke(ngx_pki_store_job_t *job)
 {
     ngx_pki_store_start(job, "revoking a certificate");
 
-    ngx_pki_store_change(job, NGX_PKI_SCRIPT_REVOKE, 9);
+    ngx_pki_store_change(job, NGX_PKI_SCRIPT_REVOKE);
 }
 
 
@@ -293,14 +157,26 @@ ngx_pki_store_release(ngx_pki_store_job_t *job)
 {
     ngx_pki_store_start(job, "releasing a certificate");
 
-    ngx_pki_store_change(job, NGX_PKI_SCRIPT_RELEASE, 7);
+    ngx_pki_store_change(job, NGX_PKI_SCRIPT_RELEASE);
+}
+
+
+void
+ngx_pki_store_deliver(ngx_pki_store_job_t *job)
+{
+    ngx_pki_store_start(job, "delivering a certificate");
+
+    job->repeatable = 1;
+
+    ngx_pki_store_change(job, NGX_PKI_SCRIPT_DELIVER);
 }
 
 
 static void
-ngx_pki_store_change(ngx_pki_store_job_t *job, ngx_pki_script_e script,
-    ngx_uint_t max)
+ngx_pki_store_change(ngx_pki_store_job_t *job, ngx_pki_script_e script)
 {
+    ngx_uint_t  transaction;
+
     if (ngx_pki_serial_parse(&job->record.serial, &job->serial) != NGX_OK) {
         ngx_pki_store_defer(job, NGX_PKI_STORE_NOT_FOUND);
         return;
@@ -308,7 +184,10 @@ ngx_pki_store_change(ngx_pki_store_job_t *job, ngx_pki_script_e script,
 
     job->status.epoch = job->store->slot->epoch;
 
-    ngx_pki_store_eval(job, script, 5, max);
+    transaction = (script == NGX_PKI_SCRIPT_REVOKE
+                   && job->transaction_key.len != 0);
+
+    ngx_pki_store_eval(job, script, 5 + transaction, 10 + transaction);
 
     ngx_pki_store_key(job, "ca", NULL);
     ngx_pki_store_key(job, "cert:", &job->record.serial);
@@ -316,12 +195,17 @@ ngx_pki_store_change(ngx_pki_store_job_t *job, ngx_pki_script_e script,
     ngx_pki_store_key(job, "log", NULL);
     ngx_pki_store_key(job, "released", NULL);
 
+    if (transaction) {
+        ngx_pki_store_key(job, "txn:", &job->transaction_key);
+    }
+
     ngx_pki_store_arg(job, &job->record.serial);
 
     if (script == NGX_PKI_SCRIPT_REVOKE) {
         ngx_pki_store_number(job, job->reason);
         ngx_pki_store_number(job, ngx_time());
         ngx_pki_store_arg(job, &job->by);
+        ngx_pki_store_number(job, job->withheld);
 
     } else {
         ngx_pki_store_number(job, ngx_time());
@@ -466,12 +350,7 @@ ngx_pki_store_restore_handler(ngx_pki_redis_command_t *cmd)
 }
 
 
-/*
- * The change is made; this nginx knows at once, not only by the log.  If the
- * zone declines it, the log has brought it already.
- */
-
-static void
+void
 ngx_pki_store_enter(ngx_pki_store_job_t *job)
 {
     ngx_pki_record_t       *record;
@@ -500,9 +379,9 @@ ngx_pki_store_decode(ngx_pki_store_job_t *job, redisReply *reply)
 
     serial = job->record.serial;
 
-    if (reply->type != REDIS_REPLY_ARRAY
-        || reply->elements > NGX_PKI_STORE_MAX_FIELDS
-        || ngx_pki_store_copy_fields(job, reply, fields) != NGX_OK
+    if (ngx_pki_store_reply_fields(job, reply, fields,
+                                   NGX_PKI_STORE_MAX_FIELDS)
+        != NGX_OK
         || ngx_pki_record_decode(fields, reply->elements, &job->record)
            != NGX_OK)
     {
@@ -511,25 +390,6 @@ ngx_pki_store_decode(ngx_pki_store_job_t *job, redisReply *reply)
     }
 
     job->record.serial = serial;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_pki_store_copy_fields(ngx_pki_store_job_t *job, redisReply *reply,
-    ngx_str_t *fields)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < reply->elements; i++) {
-
-        if (ngx_pki_store_reply_copy(job, reply->element[i], &fields[i])
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
 
     return NGX_OK;
 }

@@ -68,6 +68,7 @@ typedef enum {
     NGX_PKI_STORE_EXISTS,        /* add: the transaction has a certificate */
     NGX_PKI_STORE_CONFLICT,      /* already so, or not possible */
     NGX_PKI_STORE_FULL,          /* pend: too many wait; challenge: so many */
+    NGX_PKI_STORE_SHARE,         /* pend: too many of this client wait */
     NGX_PKI_STORE_TAKEN,         /* add: its challenge is used, or expired */
     NGX_PKI_STORE_REVOKED,       /* add: what it renews is, or is held */
     NGX_PKI_STORE_UNAVAILABLE    /* logged; perhaps carried out, perhaps not */
@@ -93,7 +94,8 @@ struct ngx_pki_store_job_s {
     ngx_pki_record_t           record;
 
     /* in, add and find_transaction: its key, hex; empty: none.  Kept for
-     * "transaction_ttl" seconds, or as long as the certificate if shorter */
+     * "transaction_ttl" seconds, or as long as the certificate if shorter.
+     * In, revoke: of a transaction that is to have none any more */
     ngx_str_t                  transaction_key;
     time_t                     transaction_ttl;
 
@@ -101,8 +103,9 @@ struct ngx_pki_store_job_s {
      * none */
     ngx_str_t                  renewed;
 
-    /* in, add: the hash of the one-time challenge that it takes, and whom to
-     * tell of it; empty: none.  Out, outbox: of ngx_pki_notice_t */
+    /* in, add: the hash of the one-time challenge that it takes, whose "by" is
+     * in "one_time", and whom to tell of it; empty: none.  Out, outbox: of
+     * ngx_pki_notice_t */
     ngx_str_t                  challenge;
     ngx_pki_notice_t           notice;
     ngx_array_t               *notices;
@@ -127,7 +130,7 @@ struct ngx_pki_store_job_s {
     time_t                     known_at;     /* when the status was known */
     ngx_pki_zone_moment_t      asked;
 
-    /* in and out, list: newest first */
+    /* in and out, list (newest first) and outbox */
     ngx_str_t                  cursor;       /* empty: from the start, end */
     ngx_uint_t                 limit;        /* at most 1000 */
     ngx_array_t               *records;      /* of ngx_pki_record_t */
@@ -166,6 +169,9 @@ struct ngx_pki_store_job_s {
     ngx_str_t                  ra_previous;
     ngx_str_t                  ra_next;
     unsigned                   ra_keep:1;
+
+    /* in, revoke: only if it still is */
+    unsigned                   withheld:1;
 
     ngx_pki_store_pt           handler;
     void                      *data;
@@ -206,7 +212,8 @@ void ngx_pki_store_list(ngx_pki_store_job_t *job);
 /*
  * Revokes job->record.serial for job->reason (NGX_PKI_REASON_HOLD: holds it).
  * OK; NOT_FOUND; CONFLICT: it is revoked already (a hold may become a
- * revocation, never the other way round).  job->record is the record after.
+ * revocation, never the other way round), or it is not withheld any more where
+ * job->withheld asks for that.  job->record is the record as it is then.
  */
 void ngx_pki_store_revoke(ngx_pki_store_job_t *job);
 
@@ -217,7 +224,7 @@ void ngx_pki_store_release(ngx_pki_store_job_t *job);
  * Requests that wait for a decision, see ngx_pki_store_pending.c.  pend: keeps
  * job->pending for its "ttl" seconds: OK: it waits now; EXISTS: it is there
  * already, its state and serial are set; CONFLICT: another one has its id;
- * FULL.  get: of job->pending.id: OK and job->pending, or NOT_FOUND.
+ * FULL, SHARE.  get: of job->pending.id: OK and job->pending, or NOT_FOUND.
  * reject: the one with this id and key: OK (also if it is already) and
  * job->pending; NOT_FOUND; CONFLICT: it is approved.  list: a page of those
  * that wait, without their CSR, the newest first, "cursor" and "limit" as of
@@ -231,8 +238,8 @@ void ngx_pki_store_pending_list(ngx_pki_store_job_t *job);
 /*
  * One-time challenges, see ngx_pki_store_challenge.c.  put: keeps job->one_time
  * until it expires: OK; FULL: of its "by" there are "quota"; CONFLICT: there is
- * one with this hash.  get: of job->one_time.hash, which add takes: OK, or
- * NOT_FOUND: never there, used, or expired.
+ * one with this hash.  get: of job->one_time.hash, which add takes: OK and
+ * job->one_time, or NOT_FOUND: never there, used, or expired.
  */
 void ngx_pki_store_challenge_put(ngx_pki_store_job_t *job);
 void ngx_pki_store_challenge_get(ngx_pki_store_job_t *job);
@@ -245,10 +252,13 @@ void ngx_pki_store_deliver(ngx_pki_store_job_t *job);
 
 /*
  * Notices that wait, under the lock "outbox".  outbox: up to job->limit of
- * them, oldest first, into job->notices.  outbox_done: takes job->notice.id
- * out.
+ * them, 100 at most, oldest first, into job->notices, with "cursor" as of
+ * lists; one that is malformed has only its id, and its kind is empty.
+ * outbox_try: a try to send job->notice.id begins: OK: the first one; CONFLICT:
+ * there was one.  outbox_done: takes it out: OK, also if it is not there.
  */
 void ngx_pki_store_outbox(ngx_pki_store_job_t *job);
+void ngx_pki_store_outbox_try(ngx_pki_store_job_t *job);
 void ngx_pki_store_outbox_done(ngx_pki_store_job_t *job);
 
 /*

@@ -344,3 +344,26 @@ ngx_pki_store_reply_copy(ngx_pki_store_job_t *job, redisReply *reply,
 
     return ngx_pki_op_copy(job->op, s, &text);
 }
+
+
+ngx_int_t
+ngx_pki_store_reply_fields(ngx_pki_store_job_t *job, redisReply *reply,
+    ngx_str_t *fields, ngx_uint_t max)
+{
+    ngx_uint_t  i;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements > max) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < reply->elements; i++) {
+
+        if (ngx_pki_store_reply_copy(job, reply->element[i], &fields[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}

@@ -19,16 +19,13 @@ typedef enum {
     NGX_PKI_SCRIPT_FIND,
     NGX_PKI_SCRIPT_REVOKE,
     NGX_PKI_SCRIPT_RELEASE,
+    NGX_PKI_SCRIPT_DELIVER,
     NGX_PKI_SCRIPT_RESTORE,
     NGX_PKI_SCRIPT_STATUS,
     NGX_PKI_SCRIPT_STATUSES,
     NGX_PKI_SCRIPT_PAGE,
     NGX_PKI_SCRIPT_RECORDS,
     NGX_PKI_SCRIPT_REGISTER,
-    NGX_PKI_SCRIPT_CRL_META,
-    NGX_PKI_SCRIPT_CRL_PRUNE,
-    NGX_PKI_SCRIPT_CRL_PUT,
-    NGX_PKI_SCRIPT_CRL_PUBLISH,
     NGX_PKI_SCRIPT_UNLOCK,
     NGX_PKI_SCRIPT_RA_PUT,
     NGX_PKI_SCRIPT_POSITION,
@@ -36,6 +33,14 @@ typedef enum {
     NGX_PKI_SCRIPT_PENDING,
     NGX_PKI_SCRIPT_REJECT,
     NGX_PKI_SCRIPT_PENDING_PAGE,
+    NGX_PKI_SCRIPT_CHALLENGE,
+
+    /* ngx_pki_store_script_crl.c */
+    NGX_PKI_SCRIPT_CRL_META,
+    NGX_PKI_SCRIPT_CRL_PRUNE,
+    NGX_PKI_SCRIPT_CRL_PUT,
+    NGX_PKI_SCRIPT_CRL_PUBLISH,
+
     NGX_PKI_SCRIPTS
 } ngx_pki_script_e;
 
@@ -74,6 +79,16 @@ void ngx_pki_store_done(ngx_pki_store_job_t *job,
 void ngx_pki_store_defer(ngx_pki_store_job_t *job,
     ngx_pki_store_result_e result);
 
+/*
+ * The job has changed a status, or added a certificate: this nginx knows at
+ * once, not only by the log.  If the zone declines it, the log was faster.
+ */
+void ngx_pki_store_enter(ngx_pki_store_job_t *job);
+
+/* Goes on with the record that a transaction leads to: "result", or an error */
+void ngx_pki_store_found(ngx_pki_store_job_t *job, redisReply *serial,
+    ngx_pki_store_result_e result);
+
 /* Of a script that answers 1 or 0: ends the job with OK or CONFLICT. */
 void ngx_pki_store_flag_handler(ngx_pki_redis_command_t *cmd);
 
@@ -103,6 +118,10 @@ ngx_int_t ngx_pki_store_reply_number(redisReply *reply, uint64_t *number);
 ngx_int_t ngx_pki_store_reply_time(redisReply *reply, time_t *t);
 ngx_int_t ngx_pki_store_reply_copy(ngx_pki_store_job_t *job, redisReply *reply,
     ngx_str_t *s);
+
+/* Copies an array of strings, "max" at most. */
+ngx_int_t ngx_pki_store_reply_fields(ngx_pki_store_job_t *job,
+    redisReply *reply, ngx_str_t *fields, ngx_uint_t max);
 
 
 #endif /* _NGX_PKI_STORE_JOB_H_INCLUDED_ */

@@ -61,15 +61,17 @@ ngx_pki_store_pend(ngx_pki_store_job_t *job)
         return;
     }
 
-    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_PEND, 2, 6 + n);
+    ngx_pki_store_eval(job, NGX_PKI_SCRIPT_PEND, 3, 8 + n);
 
     ngx_pki_store_key(job, "pending", NULL);
     ngx_pki_store_key(job, "pending:", &pending->id);
+    ngx_pki_store_key(job, "pending:of:", &pending->requester);
 
     ngx_pki_store_arg(job, &pending->id);
     ngx_pki_store_arg(job, &pending->key);
     ngx_pki_store_number(job, NGX_PKI_STORE_MAX_PENDING);
     ngx_pki_store_number(job, pending->ttl);
+    ngx_pki_store_number(job, pending->share);
 
     for (i = 0; i < n; i++) {
         ngx_pki_store_arg(job, &fields[i]);
@@ -110,6 +112,9 @@ ngx_pki_store_pend_handler(ngx_pki_redis_command_t *cmd)
 
     } else if (ngx_pki_str_eq(&word, "full")) {
         ngx_pki_store_done(job, NGX_PKI_STORE_FULL);
+
+    } else if (ngx_pki_str_eq(&word, "share")) {
+        ngx_pki_store_done(job, NGX_PKI_STORE_SHARE);
 
     } else {
         ngx_pki_store_pend_known(job, &word, reply->element[1]);
@@ -246,23 +251,14 @@ ngx_pki_store_pending_reject_handler(ngx_pki_redis_command_t *cmd)
 static ngx_int_t
 ngx_pki_store_pending_decode(ngx_pki_store_job_t *job, redisReply *reply)
 {
-    ngx_int_t   rc;
-    ngx_str_t   id, fields[2 * NGX_PKI_PENDING_FIELDS];
-    ngx_uint_t  i;
+    ngx_int_t  rc;
+    ngx_str_t  id, fields[2 * NGX_PKI_PENDING_FIELDS];
 
-    if (reply->type != REDIS_REPLY_ARRAY
-        || reply->elements > 2 * NGX_PKI_PENDING_FIELDS)
+    if (ngx_pki_store_reply_fields(job, reply, fields,
+                                   2 * NGX_PKI_PENDING_FIELDS)
+        != NGX_OK)
     {
         return NGX_ERROR;
-    }
-
-    for (i = 0; i < reply->elements; i++) {
-
-        if (ngx_pki_store_reply_copy(job, reply->element[i], &fields[i])
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
     }
 
     id = job->pending.id;

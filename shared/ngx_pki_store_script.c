@@ -2,19 +2,14 @@
 /*
  * Copyright (C) the ngx_pki authors
  *
- * The scripts.  Each is atomic; a change of status takes its number, changes
- * the record and what is derived from it, and appends to the log.  They name
- * every key in KEYS, take the time from the caller, and work with Redis 5 to 7.
+ * The scripts, but for those of CRLs.  Each is atomic; a change of status takes
+ * its number, changes the record and what is derived from it, and appends to
+ * the log.  They name every key in KEYS, take the time from the caller, and
+ * work with Redis 5 to 7.
  */
 
 
-#include "ngx_pki_store_job.h"
-
-
-/* the log is trimmed to about so many entries */
-
-#define NGX_PKI_LOG_ADD                                                      \
-    "'XADD', KEYS[4], 'MAXLEN', '~', 100000, '*', 'n', n,"
+#include "ngx_pki_store_script.h"
 
 
 /*
@@ -31,9 +26,6 @@
     "local function entry(at, reason, not_after, n)\n"                       \
     "  return string.format('%s %s %s %.0f', at, reason, not_after, n)\n"    \
     "end\n"
-
-
-#define ngx_pki_script(text)  { ngx_string(text), { 0 } }
 
 
 /*
@@ -53,66 +45,87 @@
 
 /*
  * KEYS: ca cert:<serial> issued log expires
- *       [txn:<key> [pending:<id> pending | cert:<renewed>]]
- * ARGV: serial issued_at not_after ttl id by "der" <der> name value ...
+ *       [txn:<key>] [pending:<id> pending] [cert:<renewed>]
+ *       [challenge:<hash> challenges:<by>] [outbox]
+ * ARGV: serial issued_at not_after ttl id by
+ *       <the names, as below, of the keys after the first five>
+ *       n <n names and values of a notice> "der" <der> name value ...
  *
  * The same certificate again is what a lost connection leads to.  Whatever is
  * found is written anew, so that waiting for replicas covers the record, too,
  * which an earlier attempt may have left behind.
  * A request is approved by its certificate, so that there is never one without
  * the other, whoever else decides meanwhile; the one that waits now may not be
- * the one that was read.  Nor does a renewal overtake a revocation.
+ * the one that was read.  Nor does a renewal overtake a revocation.  A one-time
+ * challenge goes with its certificate: neither is there without the other.
  */
 
 static const char  ngx_pki_script_add[] =
     NGX_PKI_PENDING_DECIDE
+    "local key = {}\n"
+    "for i = 6, #KEYS do key[ARGV[i + 1]] = KEYS[i] end\n"
+    "local notice = #KEYS + 3\n"
+    "local der = notice + ARGV[#KEYS + 2] + 1\n"
     "local function approve(serial)\n"
-    "  if KEYS[8] then\n"
-    "    decide(KEYS[7], KEYS[8], ARGV[5], 'approved', 'serial', serial,\n"
-    "           'decided_at', ARGV[2], 'decided_by', ARGV[6])\n"
+    "  if key.pending then\n"
+    "    decide(key.pending, key.index, ARGV[5], 'approved',\n"
+    "           'serial', serial, 'decided_at', ARGV[2],\n"
+    "           'decided_by', ARGV[6])\n"
     "  end\n"
     "end\n"
     "if redis.call('EXISTS', KEYS[2]) == 1 then\n"
-    "  if redis.call('HGET', KEYS[2], 'der') == ARGV[8] then\n"
-    "    redis.call('HSET', KEYS[2], 'der', ARGV[8])\n"
+    "  if redis.call('HGET', KEYS[2], 'der') == ARGV[der] then\n"
+    "    redis.call('HSET', KEYS[2], 'der', ARGV[der])\n"
     "    return {'same', ARGV[1]}\n"
     "  end\n"
     "  return {'conflict', ARGV[1]}\n"
     "end\n"
-    "if KEYS[8] then\n"
-    "  local is = redis.call('HMGET', KEYS[7], 'state', 'serial', 'key')\n"
-    "  if is[3] ~= string.sub(KEYS[6], -64) then\n"
+    "if key.pending then\n"
+    "  local is = redis.call('HMGET', key.pending,\n"
+    "                        'state', 'serial', 'key')\n"
+    "  if is[3] ~= string.sub(key.txn, -64) then\n"
     "    return {'decided', ARGV[1]}\n"
     "  end\n"
     "  if is[1] == 'approved' then\n"
-    "    redis.call('HSET', KEYS[7], 'key', is[3])\n"
+    "    redis.call('HSET', key.pending, 'key', is[3])\n"
     "    return {'exists', is[2]}\n"
     "  end\n"
     "  if is[1] ~= 'pending' then return {'decided', ARGV[1]} end\n"
-    "elseif KEYS[7] then\n"
-    "  if redis.call('HGET', KEYS[7], 'status') ~= 'good' then\n"
+    "elseif key.renewed then\n"
+    "  if redis.call('HGET', key.renewed, 'status') ~= 'good' then\n"
     "    return {'revoked', ARGV[1]}\n"
     "  end\n"
     "end\n"
-    "if KEYS[6] then\n"
-    "  local serial = redis.call('GET', KEYS[6])\n"
+    "if key.txn then\n"
+    "  local serial = redis.call('GET', key.txn)\n"
     "  if serial then\n"
-    "    local ttl = redis.call('PTTL', KEYS[6])\n"
-    "    if ttl > 0 then redis.call('PEXPIRE', KEYS[6], ttl) end\n"
+    "    local ttl = redis.call('PTTL', key.txn)\n"
+    "    if ttl > 0 then redis.call('PEXPIRE', key.txn, ttl) end\n"
     "    approve(serial)\n"
     "    return {'exists', serial}\n"
     "  end\n"
-    "  redis.call('SET', KEYS[6], ARGV[1], 'EX', ARGV[4])\n"
+    "end\n"
+    "if key.challenge then\n"
+    "  if redis.call('DEL', key.challenge) == 0 then\n"
+    "    return {'taken', ARGV[1]}\n"
+    "  end\n"
+    "  redis.call('ZREM', key.unused, string.sub(key.challenge, -64))\n"
+    "end\n"
+    "if key.txn then\n"
+    "  redis.call('SET', key.txn, ARGV[1], 'EX', ARGV[4])\n"
     "end\n"
     "approve(ARGV[1])\n"
     "local n = redis.call('HINCRBY', KEYS[1], 'seq', 1)\n"
-    "redis.call('HSET', KEYS[2], unpack(ARGV, 7))\n"
+    "redis.call('HSET', KEYS[2], unpack(ARGV, der - 1))\n"
     "redis.call('HSET', KEYS[2], 'version', n)\n"
     "redis.call('ZADD', KEYS[3], ARGV[2], ARGV[1])\n"
     "redis.call('ZADD', KEYS[5], ARGV[3], ARGV[1])\n"
     "redis.call(" NGX_PKI_LOG_ADD
     "           't', 'issued', 's', ARGV[1], 'st', 'good',\n"
     "           'at', ARGV[2], 'r', 0, 'na', ARGV[3])\n"
+    "if key.outbox then\n"
+    "  redis.call('XADD', key.outbox, '*', unpack(ARGV, notice, der - 2))\n"
+    "end\n"
     "return {'ok', n}\n";
 
 
@@ -128,16 +141,21 @@ static const char  ngx_pki_script_find[] =
 
 
 /*
- * KEYS: ca cert:<serial> revoked:0 log released
- * ARGV: serial reason at by
+ * KEYS: ca cert:<serial> revoked:0 log released [txn:<key>]
+ * ARGV: serial reason at by withheld
+ *
+ * withheld: only if it still is.  A transaction whose certificate nobody has
+ * got goes with it: the next request may have another one.
  */
 
 static const char  ngx_pki_script_revoke[] =
     NGX_PKI_CRL_ENTRY
-    "local was = redis.call('HMGET', KEYS[2], 'status', 'not_after')\n"
+    "local was = redis.call('HMGET', KEYS[2], 'status', 'not_after',\n"
+    "                       'withheld')\n"
     "local hold = ARGV[2] == '6'\n"
     "if not was[1] then return {'none'} end\n"
-    "if was[1] == 'revoked' or (was[1] == 'hold' and hold) then\n"
+    "if was[1] == 'revoked' or (was[1] == 'hold' and hold)\n"
+    "   or (ARGV[5] == '1' and not was[3]) then\n"
     "  return {'conflict', redis.call('HGETALL', KEYS[2])}\n"
     "end\n"
     "local status = hold and 'hold' or 'revoked'\n"
@@ -152,6 +170,9 @@ static const char  ngx_pki_script_revoke[] =
     "           't', hold and 'held' or 'revoked',\n"
     "           's', ARGV[1], 'st', status,\n"
     "           'at', ARGV[3], 'r', ARGV[2], 'na', not_after)\n"
+    "if KEYS[6] and redis.call('GET', KEYS[6]) == ARGV[1] then\n"
+    "  redis.call('DEL', KEYS[6])\n"
+    "end\n"
     "return {'ok', redis.call('HGETALL', KEYS[2])}\n";
 
 
@@ -179,6 +200,23 @@ static const char  ngx_pki_script_release[] =
     "redis.call(" NGX_PKI_LOG_ADD
     "           't', 'released', 's', ARGV[1], 'st', 'good',\n"
     "           'at', ARGV[2], 'r', 0, 'na', not_after)\n"
+    "return {'ok', redis.call('HGETALL', KEYS[2])}\n";
+
+
+/*
+ * KEYS: ca cert:<serial> ...  ARGV: serial
+ *
+ * No change of a status; written anew as above.
+ */
+
+static const char  ngx_pki_script_deliver[] =
+    "local status = redis.call('HGET', KEYS[2], 'status')\n"
+    "if not status then return {'none'} end\n"
+    "if status ~= 'good' then\n"
+    "  return {'conflict', redis.call('HGETALL', KEYS[2])}\n"
+    "end\n"
+    "redis.call('HDEL', KEYS[2], 'withheld')\n"
+    "redis.call('HSET', KEYS[2], 'status', status)\n"
     "return {'ok', redis.call('HGETALL', KEYS[2])}\n";
 
 
@@ -335,133 +373,6 @@ static const char  ngx_pki_script_register[] =
     "return {has, redis.call('HGET', KEYS[1], 'key'), shards}\n";
 
 
-/*
- * KEYS: crl:<list> ca restoring  ARGV: "size" and the names of other fields
- *
- * What lies there in one piece is as large as it is, whoever has put it there.
- * The number of the last change follows, and whether a node restores what
- * Redis has lost.
- */
-
-static const char  ngx_pki_script_crl_meta[] =
-    "local meta = redis.call('HMGET', KEYS[1], unpack(ARGV))\n"
-    "local size = redis.call('HSTRLEN', KEYS[1], 'der')\n"
-    "if size ~= 0 then meta[1] = size end\n"
-    "meta[#ARGV + 1] = redis.call('HGET', KEYS[2], 'seq') or '0'\n"
-    "meta[#ARGV + 2] = tostring(redis.call('EXISTS', KEYS[3]))\n"
-    "return meta\n";
-
-
-/*
- * KEYS: revoked:0 or released
- * ARGV: serial "<time> <reason>" seq serial ...
- *
- * Of what an older version or a script has put there the number may not be
- * known.  What has not expired by the clock of Redis stays, for the caller's
- * may be ahead; the answer is 0 then.
- */
-
-static const char  ngx_pki_script_crl_prune[] =
-    "local now = tonumber(redis.call('TIME')[1])\n"
-    "local all = 1\n"
-    "for i = 1, #ARGV, 3 do\n"
-    "  local is = redis.call('HGET', KEYS[1], ARGV[i])\n"
-    "  if is then\n"
-    "    local what, na, n = string.match(is,\n"
-    "                                     '^(%d+ %d+) ?(%d*) ?(%d*)$')\n"
-    "    if not string.find(is, '^%d+ 8 ')\n"
-    "       and (tonumber(na) or 0) >= now then\n"
-    "      all = 0\n"
-    "    elseif what == ARGV[i + 1]\n"
-    "       and (n == '' or n == '0' or n == ARGV[i + 2]) then\n"
-    "      redis.call('HDEL', KEYS[1], ARGV[i])\n"
-    "    end\n"
-    "  end\n"
-    "end\n"
-    "return all\n";
-
-
-/*
- * KEYS: lock:crl[-shards] crl:<list> crl:<list>:<number>
- * ARGV: token number part <octets> seconds
- *
- * What is never published goes by itself; what is must not be touched again,
- * by whoever was late.
- */
-
-static const char  ngx_pki_script_crl_put[] =
-    "if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end\n"
-    "local last = redis.call('HGET', KEYS[2], 'number') or '0'\n"
-    "if tonumber(last) >= tonumber(ARGV[2]) then return 0 end\n"
-    "redis.call('HSET', KEYS[3], ARGV[3], ARGV[4])\n"
-    "redis.call('EXPIRE', KEYS[3], ARGV[5])\n"
-    "return 1\n";
-
-
-/*
- * KEYS: ca lock:crl[-shards] crl:<list> log crl:<list>:<old>
- *       crl:<list>:<number> restoring [crl:<other>]
- * ARGV: token number old this_update next_update seq applied at list seconds
- *       parts "size" <size> [base_number <number> ...] ["der" <der>]
- *
- * The number must be higher than any before.  Full and delta CRL share one
- * sequence, the same number is for those issued together (RFC 5280, 5.2.3).
- * A base of deltas that somebody has taken away must not come back.
- * A Redis that is behind what its caller has applied has lost changes, and
- * what other nodes are restoring the CRL may lack.
- *
- * "seq" is the last change that the CRL has; if nothing has happened since it
- * was made, the entry that tells of it is no news for it either.  The answer
- * is that number, or -1.
- */
-
-static const char  ngx_pki_script_crl_publish[] =
-    "if redis.call('GET', KEYS[2]) ~= ARGV[1] then return -1 end\n"
-    "if redis.call('EXISTS', KEYS[7]) == 1 then return -1 end\n"
-    "local number = tonumber(ARGV[2])\n"
-    "local last = redis.call('HGET', KEYS[3], 'number') or '0'\n"
-    "if last ~= ARGV[3] or tonumber(last) >= number then return -1 end\n"
-    "if KEYS[8] then\n"
-    "  local other = redis.call('HMGET', KEYS[8], 'number', 'this_update')\n"
-    "  local than = tonumber(other[1]) or 0\n"
-    "  if than > number or (than == number and other[2] ~= ARGV[4]) then\n"
-    "    return -1\n"
-    "  end\n"
-    "end\n"
-    "if ARGV[14] == 'base_number' and ARGV[15] ~= ARGV[2] then\n"
-    "  local known = redis.call('HMGET', KEYS[3], 'base_number',\n"
-    "                           'mark_number')\n"
-    "  if ARGV[15] ~= known[1] and ARGV[15] ~= known[2] then return -1 end\n"
-    "end\n"
-    "local now = redis.call('HGET', KEYS[1], 'seq') or 0\n"
-    "if tonumber(now) < tonumber(ARGV[7]) then return -1 end\n"
-    "local parts = tonumber(ARGV[11])\n"
-    "if parts ~= 0 then\n"
-    "  for i = parts, redis.call('HLEN', KEYS[6]) - 1 do\n"
-    "    redis.call('HDEL', KEYS[6], i)\n"
-    "  end\n"
-    "  local size = 0\n"
-    "  for i = 0, parts - 1 do\n"
-    "    size = size + redis.call('HSTRLEN', KEYS[6], i)\n"
-    "  end\n"
-    "  if size ~= tonumber(ARGV[13]) then return -1 end\n"
-    "  redis.call('PERSIST', KEYS[6])\n"
-    "end\n"
-    "redis.call('EXPIRE', KEYS[5], ARGV[10])\n"
-    "local n = redis.call('HINCRBY', KEYS[1], 'seq', 1)\n"
-    "local seq = tonumber(ARGV[6])\n"
-    "if n == seq + 1 then seq = n end\n"
-    "redis.call('HDEL', KEYS[3], 'der')\n"
-    "redis.call('HSET', KEYS[3], 'number', ARGV[2], 'seq', seq,\n"
-    "           'this_update', ARGV[4], 'next_update', ARGV[5],\n"
-    "           unpack(ARGV, 12))\n"
-    "redis.call(" NGX_PKI_LOG_ADD
-    "           't', 'crl', 'l', ARGV[9], 'at', ARGV[8],\n"
-    "           'number', ARGV[2], 'seq', seq,\n"
-    "           'tu', ARGV[4], 'nu', ARGV[5])\n"
-    "return seq\n";
-
-
 /* KEYS: lock:<job>  ARGV: token */
 
 static const char  ngx_pki_script_unlock[] =
@@ -518,11 +429,13 @@ static const char  ngx_pki_script_position[] =
 
 
 /*
- * KEYS: pending pending:<id>
- * ARGV: id key most ttl name value ...
+ * KEYS: pending pending:<id> pending:of:<client>
+ * ARGV: id key most ttl share name value ...
  *
  * The same request again is told what has become of it, whatever is written
- * anew for the replicas; another one in its place is not.
+ * anew for the replicas; another one in its place is not.  What a client has
+ * asked for is looked through only when its share is used up: the index knows
+ * what still waits.
  */
 
 static const char  ngx_pki_script_pend[] =
@@ -536,9 +449,22 @@ static const char  ngx_pki_script_pend[] =
     "if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then\n"
     "  return {'full', ''}\n"
     "end\n"
-    "redis.call('HSET', KEYS[2], unpack(ARGV, 5))\n"
+    "local share = tonumber(ARGV[5])\n"
+    "if redis.call('SCARD', KEYS[3]) >= share then\n"
+    "  for _, id in ipairs(redis.call('SMEMBERS', KEYS[3])) do\n"
+    "    if not redis.call('ZSCORE', KEYS[1], id) then\n"
+    "      redis.call('SREM', KEYS[3], id)\n"
+    "    end\n"
+    "  end\n"
+    "  if redis.call('SCARD', KEYS[3]) >= share then\n"
+    "    return {'share', ''}\n"
+    "  end\n"
+    "end\n"
+    "redis.call('HSET', KEYS[2], unpack(ARGV, 6))\n"
     "redis.call('EXPIRE', KEYS[2], ARGV[4])\n"
     "redis.call('ZADD', KEYS[1], now + tonumber(ARGV[4]), ARGV[1])\n"
+    "redis.call('SADD', KEYS[3], ARGV[1])\n"
+    "redis.call('EXPIRE', KEYS[3], ARGV[4])\n"
     "return {'new', ''}\n";
 
 
@@ -574,30 +500,61 @@ static const char  ngx_pki_script_pending_page[] =
     NGX_PKI_PAGE;
 
 
-/* in the order of ngx_pki_script_e */
+/*
+ * KEYS: challenge:<hash> challenges:<by>
+ * ARGV: hash quota ttl name value ...
+ *
+ * The score is when it expires, by Redis's clock: those that have do not count.
+ * The same one again is what a lost connection leads to.
+ */
+
+static const char  ngx_pki_script_challenge[] =
+    "if redis.call('EXISTS', KEYS[1]) == 1 then\n"
+    "  for i = 4, #ARGV, 2 do\n"
+    "    if redis.call('HGET', KEYS[1], ARGV[i]) ~= ARGV[i + 1] then\n"
+    "      return 'conflict'\n"
+    "    end\n"
+    "  end\n"
+    "  redis.call('HSET', KEYS[1], ARGV[4], ARGV[5])\n"
+    "  return 'ok'\n"
+    "end\n"
+    "local now = tonumber(redis.call('TIME')[1])\n"
+    "redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)\n"
+    "local quota = tonumber(ARGV[2])\n"
+    "if quota ~= 0 and redis.call('ZCARD', KEYS[2]) >= quota then\n"
+    "  return 'full'\n"
+    "end\n"
+    "redis.call('HSET', KEYS[1], unpack(ARGV, 4))\n"
+    "redis.call('EXPIRE', KEYS[1], ARGV[3])\n"
+    "redis.call('ZADD', KEYS[2], now + tonumber(ARGV[3]), ARGV[1])\n"
+    "if redis.call('TTL', KEYS[2]) < tonumber(ARGV[3]) then\n"
+    "  redis.call('EXPIRE', KEYS[2], ARGV[3])\n"
+    "end\n"
+    "return 'ok'\n";
+
+
+/* in the order of ngx_pki_script_e, up to those of CRLs */
 
 static ngx_pki_redis_script_t  ngx_pki_scripts[] = {
     ngx_pki_script(ngx_pki_script_add),
     ngx_pki_script(ngx_pki_script_find),
     ngx_pki_script(ngx_pki_script_revoke),
     ngx_pki_script(ngx_pki_script_release),
+    ngx_pki_script(ngx_pki_script_deliver),
     ngx_pki_script(ngx_pki_script_restore),
     ngx_pki_script(ngx_pki_script_status),
     ngx_pki_script(ngx_pki_script_statuses),
     ngx_pki_script(ngx_pki_script_page),
     ngx_pki_script(ngx_pki_script_records),
     ngx_pki_script(ngx_pki_script_register),
-    ngx_pki_script(ngx_pki_script_crl_meta),
-    ngx_pki_script(ngx_pki_script_crl_prune),
-    ngx_pki_script(ngx_pki_script_crl_put),
-    ngx_pki_script(ngx_pki_script_crl_publish),
     ngx_pki_script(ngx_pki_script_unlock),
     ngx_pki_script(ngx_pki_script_ra_put),
     ngx_pki_script(ngx_pki_script_position),
     ngx_pki_script(ngx_pki_script_pend),
     ngx_pki_script(ngx_pki_script_pending),
     ngx_pki_script(ngx_pki_script_reject),
-    ngx_pki_script(ngx_pki_script_pending_page)
+    ngx_pki_script(ngx_pki_script_pending_page),
+    ngx_pki_script(ngx_pki_script_challenge)
 };
 
 
@@ -608,7 +565,7 @@ ngx_pki_store_init(void)
 
     for (i = 0; i < NGX_PKI_SCRIPTS; i++) {
 
-        if (ngx_pki_redis_script_init(&ngx_pki_scripts[i]) != NGX_OK) {
+        if (ngx_pki_redis_script_init(ngx_pki_store_script(i)) != NGX_OK) {
             return NGX_ERROR;
         }
     }
@@ -620,5 +577,9 @@ ngx_pki_store_init(void)
 ngx_pki_redis_script_t *
 ngx_pki_store_script(ngx_pki_script_e script)
 {
-    return &ngx_pki_scripts[script];
+    if (script < NGX_PKI_SCRIPT_CRL_META) {
+        return &ngx_pki_scripts[script];
+    }
+
+    return &ngx_pki_store_crl_scripts[script - NGX_PKI_SCRIPT_CRL_META];
 }

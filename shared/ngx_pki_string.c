@@ -6,6 +6,7 @@
 
 #include "ngx_pki_string.h"
 #include "ngx_pki_der.h"
+#include "ngx_pki_json.h"
 
 
 static ngx_int_t ngx_pki_string_convert(ngx_pool_t *pool, size_t width,
@@ -90,7 +91,11 @@ ngx_pki_string_length(ngx_str_t *text)
         if (*p < 0x80) {
             c = *p++;
 
-        } else if (*p > 0xf4) {
+        } else if (ngx_pki_json_utf8(p, last) == 0) {
+
+            /* nginx's own decoder takes any octet from 0x80 on for one that
+             * continues a character */
+
             return NGX_ERROR;
 
         } else {

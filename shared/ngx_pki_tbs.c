@@ -7,6 +7,7 @@
 #include "ngx_pki_tbs.h"
 #include "ngx_pki_ca.h"
 #include "ngx_pki_der.h"
+#include "ngx_pki_md.h"
 
 
 #define NGX_PKI_TBS_VERSION     2            /* v3 */
@@ -63,7 +64,7 @@ ngx_pki_tbs_encode(ngx_pool_t *pool, ngx_pki_authority_t *a,
     /* RFC 5280, 4.2.1.2, method (1): no secret, no signature */
 
     if (EVP_Digest(tbs->public_key->data, tbs->public_key->len, key_id, NULL,
-                   EVP_sha1(), NULL)
+                   ngx_pki_md(NID_sha1), NULL)
         != 1)
     {
         ERR_clear_error();

@@ -5,6 +5,7 @@
 
 
 #include "ngx_pki_transaction.h"
+#include "ngx_pki_md.h"
 
 
 #define NGX_PKI_TRANSACTION_SHA256_LEN  32
@@ -30,7 +31,7 @@ ngx_pki_transaction_key(ngx_pki_issue_t *issue, ngx_str_t *key)
 
     rc = key->data != NULL
          && ctx != NULL
-         && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1
+         && EVP_DigestInit_ex(ctx, ngx_pki_md(NID_sha256), NULL) == 1
          && ngx_pki_transaction_hash_request(issue, ctx) == 1
          && EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
 
@@ -55,6 +56,8 @@ ngx_pki_transaction_hash_request(ngx_pki_issue_t *issue, EVP_MD_CTX *ctx)
     ngx_str_t            *profile, *who;
     ngx_uint_t            i, n;
     ngx_pki_extension_t  *e;
+
+    static ngx_str_t  validity = ngx_string("validity");
 
     /* without a transaction the same request is a retry if the same asks */
 
@@ -85,6 +88,15 @@ ngx_pki_transaction_hash_request(ngx_pki_issue_t *issue, EVP_MD_CTX *ctx)
         {
             return 0;
         }
+    }
+
+    if (issue->csr->validity.seconds != 0
+        && (ngx_pki_transaction_hash_field(ctx, &validity) != 1
+            || ngx_pki_transaction_hash_number(ctx,
+                                               issue->csr->validity.seconds)
+               != 1))
+    {
+        return 0;
     }
 
     /*

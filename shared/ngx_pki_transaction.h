@@ -16,9 +16,9 @@
 
 /*
  * Hashes what makes a request: authority, profile, source, transaction, key,
- * subject and every requested extension, so that a retry leads to the same
- * certificate and a changed request does not.  "key" is hex of SHA-256, in the
- * operation's pool.  NGX_ERROR: out of memory.
+ * subject, every requested extension and validity, so that a retry leads to
+ * the same certificate and a changed request does not.  "key" is hex of
+ * SHA-256, in the operation's pool.  NGX_ERROR: out of memory.
  */
 ngx_int_t ngx_pki_transaction_key(ngx_pki_issue_t *issue, ngx_str_t *key);
 

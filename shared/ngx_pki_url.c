@@ -80,6 +80,15 @@ ngx_pki_url_parse(ngx_pool_t *pool, ngx_str_t *text, ngx_pki_url_t *url)
 }
 
 
+ngx_uint_t
+ngx_pki_url_is_loopback(ngx_pki_url_t *url)
+{
+    return ngx_pki_str_eq(&url->host, "localhost")
+           || ngx_pki_str_eq(&url->host, "::1")
+           || (!url->resolve && ngx_strncmp(url->host.data, "127.", 4) == 0);
+}
+
+
 u_char *
 ngx_pki_url_escape(u_char *p, ngx_str_t *in)
 {

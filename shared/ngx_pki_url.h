@@ -33,6 +33,9 @@ typedef struct {
 const char *ngx_pki_url_parse(ngx_pool_t *pool, ngx_str_t *text,
     ngx_pki_url_t *url);
 
+/* Whether it is an address of this very machine, which no network carries. */
+ngx_uint_t ngx_pki_url_is_loopback(ngx_pki_url_t *url);
+
 /* Appends "in" percent-encoded (all but RFC 3986 unreserved characters) to
  * "p", which has room for three times its length; returns the new end. */
 u_char *ngx_pki_url_escape(u_char *p, ngx_str_t *in);

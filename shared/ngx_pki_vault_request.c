@@ -7,9 +7,7 @@
 
 
 #include "ngx_pki_vault_call.h"
-
-
-#define NGX_PKI_VAULT_GUID_LEN  36
+#include "ngx_pki_azure_identity.h"
 
 
 static ngx_int_t ngx_pki_vault_request_path(ngx_pki_vault_way_t *way);
@@ -106,28 +104,18 @@ ngx_pki_vault_request_body(ngx_pki_vault_way_t *way)
 }
 
 
-/* a GUID of random octets (RFC 4122, 4.4), by which support finds the call */
+/* by which support finds the call */
 
 static ngx_int_t
 ngx_pki_vault_request_id(ngx_pki_vault_way_t *way)
 {
-    u_char      *p, random[16], hex[32];
+    u_char      *p;
     ngx_str_t   *header;
-
-    if (RAND_bytes(random, sizeof(random)) != 1) {
-        ERR_clear_error();
-        return NGX_ERROR;
-    }
-
-    random[6] = (random[6] & 0x0f) | 0x40;
-    random[8] = (random[8] & 0x3f) | 0x80;
-
-    (void) ngx_hex_dump(hex, random, sizeof(random));
 
     header = &way->headers[NGX_PKI_VAULT_CLIENT_REQUEST_ID];
 
     p = ngx_pnalloc(way->call->op->pool, sizeof("x-ms-client-request-id: ")
-                                         + NGX_PKI_VAULT_GUID_LEN);
+                                         + NGX_PKI_AZURE_UUID_LEN);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -137,15 +125,11 @@ ngx_pki_vault_request_id(ngx_pki_vault_way_t *way)
     p = ngx_sprintf(p, "x-ms-client-request-id: ");
 
     way->client_request_id.data = p;
-    way->client_request_id.len = NGX_PKI_VAULT_GUID_LEN;
+    way->client_request_id.len = NGX_PKI_AZURE_UUID_LEN;
 
-    p = ngx_sprintf(p, "%*s-%*s-%*s-%*s-%*s", (size_t) 8, hex,
-                    (size_t) 4, hex + 8, (size_t) 4, hex + 12,
-                    (size_t) 4, hex + 16, (size_t) 12, hex + 20);
+    header->len = p - header->data + NGX_PKI_AZURE_UUID_LEN;
 
-    header->len = p - header->data;
-
-    return NGX_OK;
+    return ngx_pki_azure_uuid(p);
 }
 
 

@@ -6,6 +6,7 @@ use lib 't/lib';
 use PKI;
 use PKI::Client;
 use PKI::Nginx;
+use PKI::Scep;
 
 use Math::BigInt;
 
@@ -74,6 +75,11 @@ our $locations = join "\n", 'location = /probe { pki_probe; }', map {
      location = /brief/$_ { enroll brief; enroll_profile $_;
                             enroll_auth none insecure; }"
 } qw( default device user ), sort keys %profiles;
+
+$locations .= <<'END';
+location = /scep { scep demo; scep_profile short; scep_renewal on within=0;
+                   scep_challenge none insecure; }
+END
 
 our $n = 0;
 our $last = '';
@@ -216,6 +222,29 @@ sub near {
     my ($got, $expected, $what) = @_;
 
     cmp_ok(abs($got - $expected), '<', 20, $what);
+}
+
+# the attributes that ask for a validity
+
+sub lasting {
+    my ($units, $period) = @_;
+    return csr_attribute => '1.3.6.1.4.1.311.13.2.1:'
+        . scep_pair(ValidityPeriod => $period)
+        . scep_pair(ValidityPeriodUnits => $units);
+}
+
+# for how long from now on a certificate is valid that SCEP gives
+
+sub lasts {
+    my ($what, $expected, @options) = @_;
+
+    my $cert = work_file('lasts.pem', '');
+    my $r = scep_ask('/scep', key => 'lasts', cert => $cert, @options);
+    is(scep_brief($r), 'SUCCESS', $what) or return;
+    my (undef, $to) = validity(join "\n",
+        map { s/notAfter=/Not After : /r =~ s/notBefore=/Not Before: /r }
+        split /\n/, openssl('x509', '-in', $cert, '-noout', '-dates'));
+    near($to, time() + $expected, "$what: $expected seconds");
 }
 
 run_tests();
@@ -816,3 +845,53 @@ for (['pki_profile "a b" { }', 'invalid profile name "a b"'],
     is($code, 1, 'nginx does not start');
     like($said, qr/\Q$message/, $message);
 }
+
+
+
+=== TEST 14: C1: shorter than the profile says, on request; never longer
+--- config eval
+$::locations
+--- perl
+ready();
+my $day = 86400;
+lasts('nothing said', 90 * $day);
+lasts("@$_[1, 2]", $_->[0], lasting(@$_[1, 2]))
+    for [600, 10, 'Minutes'], [7200, 2, 'Hours'], [3 * $day, 3, 'Days'],
+        [14 * $day, 2, 'Weeks'], [28 * $day, 1, 'Months'], [90, 90, 'seconds'],
+        [90 * $day, 91, 'Days'], [90 * $day, 1, 'Years'],
+        [90 * $day, '999999999999', 'Years'];
+lasts('in two attributes, the other way round', 5 * $day, csr_attribute => [
+    '1.3.6.1.4.1.311.13.2.1:' . scep_pair(ValidityPeriodUnits => 5),
+    '1.3.6.1.4.1.311.13.2.1:' . scep_pair(validityperiod => 'days')]);
+lasts('other pairs', 90 * $day, csr_attribute => '1.3.6.1.4.1.311.13.2.1:'
+      . scep_pair(CertificateTemplate => 'User') . scep_pair('', ''));
+
+for (['no number', lasting('one', 'Days')], ['none', lasting(0, 'Days')],
+     ['a negative one', lasting(-1, 'Days')],
+     ['a number too large to be one', lasting('9' x 30, 'Days')],
+     ['no period', lasting(1, 'Fortnights')],
+     ['units alone', csr_attribute => '1.3.6.1.4.1.311.13.2.1:'
+      . scep_pair(ValidityPeriodUnits => 1)],
+     ['twice', csr_attribute => '1.3.6.1.4.1.311.13.2.1:'
+      . scep_pair(ValidityPeriod => 'Days') . scep_pair(ValidityPeriodUnits => 1)
+      . scep_pair(ValidityPeriodUnits => 2)])
+{
+    my ($what, @options) = @$_;
+    is(scep_brief(scep_ask('/scep', @options)), 'FAILURE badRequest', $what);
+}
+
+# a renewal is asked for as any other, and is a request of its own
+
+my @same = (key => 'renews', subject => 'CN=renews', txn => 'renews');
+my @renewal = (@same, type => 17, signer_key => work_dir() . '/renews.scep',
+               signer_cert => work_file('renews.pem', ''));
+is(scep_brief(scep_ask('/scep', @same, cert => work_dir() . '/renews.pem',
+                       lasting(2, 'Days'))), 'SUCCESS');
+lasts('a renewal, longer than what it renews', 90 * $day, @renewal);
+lasts('a renewal, shorter', 3600, @renewal, lasting(1, 'Hours'));
+lasts('and shorter still, of the same transaction', 1800, @renewal,
+      lasting(30, 'Minutes'));
+--- error_log
+the requested validity is not understood
+--- no_error_log
+[error]

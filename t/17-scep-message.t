@@ -231,12 +231,16 @@ accepted('/scep',
     ['a label of no octets', transport => 'oaep-sha256',
      oaep_params => oaep('sha256', 'sha256', '')],
     ['hashes without NULL', transport => 'oaep-sha256',
-     oaep_params => oaep('sha256', 'sha256', undef, '')]);
+     oaep_params => oaep('sha256', 'sha256', undef, '')],
+    ['another hash of MGF1', transport => 'oaep-sha256', mgf1 => 'sha512'],
+    ['SHA-1 of MGF1, written out', transport => 'oaep-sha256', mgf1 => 'sha1',
+     oaep_params => oaep('sha256', 'sha1')]);
 refused('/scep',
-    ['two hashes', $bad_alg, oaep_params => oaep('sha256', 'sha1')],
-    ['the default of MGF1 beside SHA-256', $bad_alg,
-     oaep_params => oaep('sha256', undef)],
     ['MD5', $bad_alg, oaep_params => oaep('md5', 'md5')],
+    ['MD5 of MGF1', $bad_alg, transport => 'oaep-sha256',
+     oaep_params => oaep('sha256', 'md5')],
+    ['MD5 and MGF1 with SHA-256', $bad_alg, transport => 'oaep-sha256',
+     oaep_params => oaep('md5', 'sha256')],
     ['a label', $bad_alg, oaep_params => oaep('sha256', 'sha256', '61')],
     ['no parameters', $bad_alg, oaep_params => ''],
     ['NULL', $bad_alg, oaep_params => '0500'],
@@ -247,7 +251,9 @@ refused('/scep',
 
     # they are right as such: PKCS #1 padding is no OAEP
 
-    ['for another padding', $bad_check, oaep_params => oaep('sha1', 'sha1')]);
+    ['for another padding', $bad_check, oaep_params => oaep('sha1', 'sha1')],
+    ['for another MGF1', $bad_check, transport => 'oaep-sha256',
+     oaep_params => oaep('sha256', 'sha1')]);
 refused_finish();
 --- no_error_log
 [error]

@@ -491,3 +491,34 @@ is(scep_brief(scep_send('/scep', $m, get => 1)), 'SUCCESS', 'as it was');
 --- no_error_log
 [error]
 [warn]
+
+
+=== TEST 15: M4: OAEP as Java's default is: SHA-256, but MGF1 with SHA-1
+--- config eval
+$::locations
+--- perl
+scep_ready('/probe');
+for (['oaep-sha256', 'sha1', 'sha256 sha1'], ['oaep-sha512', 'sha1',
+     'sha512 sha1'], ['oaep', 'sha256', 'sha1 sha256'],
+     ['oaep-sha384', 'sha256', 'sha384 sha256'])
+{
+    my ($transport, $mgf1, $both) = @$_;
+    my $r = scep_ask('/scep', challenge => 'open sesame',
+                     transport => $transport, mgf1 => $mgf1);
+    is(scep_brief($r), 'SUCCESS', "$transport, $mgf1");
+    is($r->{oaep}, $both, 'the answer is made alike');
+}
+
+# beside those that a context is kept for
+
+is(scep_brief(scep_ask('/scep', challenge => 'open sesame',
+                       transport => $_)), 'SUCCESS', $_)
+    for 'pkcs1', 'oaep-sha256', 'oaep', 'pkcs1';
+refused_start();
+refused('/scep',
+    ['a broken key', $bad_check, transport => 'oaep-sha256', mgf1 => 'sha1',
+     broken => 'cek']);
+refused_finish();
+--- no_error_log
+[error]
+[warn]

@@ -456,9 +456,33 @@ is(scep_brief(scep_send('/static', $m)), 'PENDING');
 my $id = id_of('sevenfold');
 revoke(scep_send('/auto', $m)->{serial});
 is(decided('approve', $id), '409 conflict', 'approved for the first time');
+
+# nor is one given that somebody else must be told of first
+
+is(asks('unsaid'), 'PENDING');
+($status, $json) = decide('approve', id_of('unsaid'));
+my $key = "pki:{demo}:cert:$json->{serial}";
+redis_cmd('HSET', $key, 'withheld', 'somebody');
+is(poll_brief('unsaid'), $::bad_request, 'withheld: CertPoll');
+is(asks('unsaid'), $::bad_request, 'the request');
+redis_cmd('DEL', "pki:{demo}:txn:" . record($json->{id})->{key});
+is(asks('unsaid'), $::bad_request, 'the transaction being forgotten');
+is(decided('approve', $json->{id}), '409 conflict', 'approved again');
+redis_cmd('HDEL', $key, 'withheld');
+is(poll_brief('unsaid'), 'SUCCESS', 'not withheld any more');
+
+$m = request('unsaid2', challenge => 'open sesame');
+is(scep_brief(scep_send('/static', $m)), 'PENDING');
+$id = id_of('unsaid2');
+my $serial = scep_send('/auto', $m)->{serial};
+redis_cmd('HSET', "pki:{demo}:cert:$serial", 'withheld', 'somebody');
+is(decided('approve', $id), '409 conflict', 'approved for the first time');
+is(poll_brief('unsaid2'), $::bad_request, 'CertPoll');
 --- error_log
+the certificate of this transaction is withheld
 the certificate of this transaction is revoked
 it is approved already, and its certificate revoked
+it is approved already, and its certificate withheld
 
 
 
@@ -1028,7 +1052,7 @@ invalid number of arguments in "scep_approval" directive
 scep_approval sometimes;
 --- must_die
 --- error_log
-"scep_approval" directive must be "auto" or "manual [ttl=time]"
+"scep_approval" directive must be "auto" or "manual [ttl=time] [per_client=number]"
 
 
 
@@ -1037,7 +1061,7 @@ scep_approval sometimes;
 scep_approval auto ttl=1h;
 --- must_die
 --- error_log
-"scep_approval" directive must be "auto" or "manual [ttl=time]"
+"scep_approval" directive must be "auto" or "manual [ttl=time] [per_client=number]"
 
 
 
@@ -1046,7 +1070,7 @@ scep_approval auto ttl=1h;
 scep_approval manual ttl=1h ttl=2h;
 --- must_die
 --- error_log
-"scep_approval" directive must be "auto" or "manual [ttl=time]"
+"scep_approval" directive must be "auto" or "manual [ttl=time] [per_client=number]"
 
 
 
@@ -1084,3 +1108,118 @@ scep_approval manual;
 --- must_die
 --- error_log
 "scep_approval" directive is duplicate
+
+
+=== TEST 38: O7: of one client 100 wait at most, or as many as is said
+--- config eval
+$::locations . <<'END';
+location /three { scep demo; scep_challenge none;
+                  scep_approval manual ttl=2m per_client=3; }
+END
+--- perl
+start();
+my $brief = sub { scep_brief(scep_send('/three', request(@_))) };
+
+# of other blocks
+
+redis_cmd('DEL', 'pki:{demo}:pending', 'pki:{demo}:pending:of:127.0.0.1');
+
+is($brief->("share$_"), 'PENDING', "number $_") for 1 .. 3;
+is($brief->('share4'), 'HTTP 503', 'one more: to come again');
+is($brief->('share2'), 'PENDING', 'one that is known');
+is(poll_brief('share2'), 'PENDING', 'and asked for');
+is(redis_cmd('SCARD', 'pki:{demo}:pending:of:127.0.0.1'), 3);
+my $ttl = redis_cmd('TTL', 'pki:{demo}:pending:of:127.0.0.1');
+cmp_ok($ttl, '>', 0, 'it expires');
+cmp_ok($ttl, '<=', 120, 'with the last of them');
+
+is(decided('approve', id_of('share1')), 200, 'one is decided');
+is($brief->('share4'), 'PENDING', 'there is room again');
+is($brief->('share5'), 'HTTP 503', 'for one');
+is(decided('reject', id_of('share2')), 200, 'another one');
+is($brief->('share5'), 'PENDING');
+
+# as if they had expired
+
+redis_cmd('ZREM', 'pki:{demo}:pending', map { member(id_of("share$_")) } 3 .. 5);
+is($brief->("share$_"), 'PENDING', 'those are not counted') for 6 .. 8;
+is($brief->('share9'), 'HTTP 503');
+
+# who has not said how many
+
+redis_cmd('EVAL', <<'END', 0, time + 500);
+for i = 1, 97 do
+  local id = string.format('%064x', i)
+  redis.call('ZADD', 'pki:{demo}:pending', ARGV[1], id)
+  redis.call('SADD', 'pki:{demo}:pending:of:127.0.0.1', id)
+end
+END
+is(asks('share10'), 'HTTP 503', 'there are 100');
+redis_cmd('ZREM', 'pki:{demo}:pending', sprintf '%064x', 97);
+is(asks('share10'), 'PENDING', 'there are 99');
+redis_cmd('DEL', 'pki:{demo}:pending', 'pki:{demo}:pending:of:127.0.0.1');
+--- error_log
+too many requests of this client wait for a decision, "per_client" of "scep_approval" allows 3
+too many requests of this client wait for a decision, "per_client" of "scep_approval" allows 100
+--- no_error_log
+[error]
+[warn]
+
+
+
+=== TEST 39: a shorter validity is kept until it is approved
+--- config eval
+$::locations
+--- perl
+start();
+my @two = (csr_attribute => '1.3.6.1.4.1.311.13.2.1:'
+           . scep_pair(ValidityPeriod => 'Hours')
+           . scep_pair(ValidityPeriodUnits => 2));
+is(asks('lasting', @two), 'PENDING');
+is(asks('lasting'), $::bad_request, 'for longer is another request');
+is(decided('approve', id_of('lasting')), 200);
+my $r = scep_send('/scep', poll('lasting'), cert => "$::work/lasting.pem");
+is(scep_brief($r), 'SUCCESS');
+my ($code) = command('openssl', 'x509', '-in', "$::work/lasting.pem", '-noout',
+                     '-checkend', 3600);
+is($code, 0, 'it lasts an hour');
+($code) = command('openssl', 'x509', '-in', "$::work/lasting.pem", '-noout',
+                  '-checkend', 7201);
+isnt($code, 0, 'but not much more than two');
+is(asks('lasting', @two), 'SUCCESS', 'a retry');
+
+
+
+=== TEST 40: scep_approval manual, of one client: none
+--- config
+scep_approval manual per_client=0;
+--- must_die
+--- error_log
+invalid parameter "per_client=0", it must be a number from 1 to 10000
+
+
+
+=== TEST 41: scep_approval manual, of one client: too many
+--- config
+scep_approval manual per_client=10001;
+--- must_die
+--- error_log
+invalid parameter "per_client=10001", it must be a number from 1 to 10000
+
+
+
+=== TEST 42: scep_approval manual, of one client: no number
+--- config
+scep_approval manual per_client=some;
+--- must_die
+--- error_log
+invalid parameter "per_client=some", it must be a number from 1 to 10000
+
+
+
+=== TEST 43: scep_approval manual, of one client: twice
+--- config
+scep_approval manual per_client=1 per_client=2;
+--- must_die
+--- error_log
+"scep_approval" directive must be "auto" or "manual [ttl=time] [per_client=number]"

@@ -154,7 +154,7 @@ for my $path ('/m', '/m/', '/m/api', '/m/api/', '/m/api/certificatesx',
               '/mapi/certificates', '/m/API/certificates', "$::api/",
               "$::api/$serial/", "$::api/$serial.txt", "$::api/$serial.pem/",
               "$::api/$serial/chain/", "$::api/$serial/x",
-              "$::api/.pem", "$::api/$serial.pem.der", '/m/api/challenges',
+              "$::api/.pem", "$::api/$serial.pem.der", '/m/api/challenge',
               '/m/api/audit')
 {
     is(called('GET', $path), '404 not_found', $path);

@@ -540,3 +540,43 @@ cmp_ok($n{200}, '>=', 64, 'those that wait are answered');
 is(scep_ask('/scep', challenge => $::secret)->{status}, 'SUCCESS',
    'an RSA client');
 is(scep_send('/scep', $m)->{status}, 'SUCCESS', 'the same again');
+
+
+
+=== TEST 18: a curve by its parameters is none, even those of P-256
+--- config eval
+$::locations
+--- perl
+scep_ready('/probe');
+my $before = issued('demo');
+
+# the numbers of a named curve can be written out, with a generator of
+# somebody's choice (CVE-2020-0601)
+
+my ($key, $csr, $cert) = map { "$::work/explicit.$_" } qw( key csr crt );
+openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout', '-out',
+        "$::work/named.key");
+openssl('ec', '-in', "$::work/named.key", '-param_enc', 'explicit', '-out',
+        $key);
+openssl('req', '-new', '-key', $key, '-subj', '/CN=explicit', '-out', $csr);
+openssl('req', '-new', '-x509', '-key', $key, '-subj', '/CN=explicit', '-out',
+        $cert);
+like(openssl('req', '-in', $csr, '-noout', '-text'), qr/Generator/,
+     'they are written out');
+
+my ($status, undef, $body) = enroll('/enroll', $csr);
+is($status, 400, 'REST');
+like($body, qr/this kind of key is not allowed/);
+
+openssl('req', '-in', $csr, '-outform', 'DER', '-out', "$csr.der");
+is(scep_brief(scep_ask('/scep', challenge => $::secret,
+                       payload => "$csr.der")), $::bad_check, 'in a request');
+answered(['of the signer', $::bad_alg, '/scep', signer_cert => $cert,
+          signer_key => "$::work/named.key"]);
+is(issued('demo'), $before, 'nothing is issued');
+is(scep_brief(ask('/scep')), 'SUCCESS', 'and P-256 by its name');
+--- error_log
+the key is not RSA, EC on P-256, P-384 or P-521, or Ed25519
+the signature algorithm is not allowed
+--- no_error_log
+[error]

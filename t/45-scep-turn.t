@@ -5,6 +5,7 @@
 use lib 't/lib';
 use PKI;
 use PKI::Client;
+use PKI::OCSP qw( ocsp_defaults ocsp_make ocsp_parse );
 use PKI::Scep;
 
 use IO::Select;
@@ -21,6 +22,11 @@ location = /probe { pki_probe; }
 location = /else  { return 200 "else\n"; }
 location /scep    { scep demo; scep_max_pending 100;
                     scep_challenge static $TEST_NGINX_WORK/challenge; }
+END
+
+our $asked = $locations . <<'END';
+location /ocsp { ocsp_responder demo; }
+location = /crl/demo.crl { crl demo; }
 END
 
 our $requests = 100;
@@ -66,6 +72,43 @@ sub answered {
         sysread $s, $text, 4096, length $text or return;
     }
     return 1;
+}
+
+# The body of an answer to an OCSP request on a connection that stays.
+
+sub ocsp_send {
+    my ($s, $der) = @_;
+
+    syswrite $s, "POST /ocsp HTTP/1.1\r\nHost: localhost\r\n"
+        . "Content-Type: application/ocsp-request\r\n"
+        . 'Content-Length: ' . length($der) . "\r\n\r\n$der";
+    return;
+}
+
+sub ocsp_receive {
+    my ($s) = @_;
+
+    my $text = '';
+    my $length;
+
+    until (defined $length && length $text >= $length) {
+        sysread $s, $text, 8192, length $text or die 'no answer';
+
+        if (!defined $length && $text =~ s/\A(.*?)\r\n\r\n//s) {
+            my $head = $1;
+            ($length) = $head =~ /^Content-Length: (\d+)/mi or die $head;
+        }
+    }
+
+    return [ 200, {}, $text ];
+}
+
+# How many of the answers say so of their certificate.
+
+sub told {
+    my ($status, @answers) = @_;
+    return scalar grep { ($_->{responses}[0]{status} // '') eq $status }
+                  ocsp_parse(@answers);
 }
 
 # All requests wait at the worker's sockets before it looks at one.
@@ -250,3 +293,77 @@ ok(wait_until(sub { !kill 0, $old }, 15), 'the worker exits');
 --- no_error_log
 open socket
 aborting
+
+
+
+=== TEST 6: OCSP of serials that nobody has, and GetCRL, while many enrol
+--- config eval
+$::asked
+--- perl
+ready();
+my $demo = work_file('demo.pem');
+my $about = work_dir() . '/about.pem';
+ocsp_defaults(ca => $demo);
+is(scep_brief(scep_ask('/scep', challenge => 'open sesame', cert => $about)),
+   'SUCCESS');
+ok(wait_until(sub { (http_get('/crl/demo.crl'))[0] == 200 }, 15), 'a CRL');
+
+my @serials = ocsp_make(map { { serial => sprintf '40%032x', $_ } } 1 .. 2000);
+
+# as many as "scep_max_pending" allows, every fifth of them a GetCRL
+
+my @messages = (messages('with'))[1 .. 80];
+splice @messages, 5 * $_ - 1, 0,
+       scep_make(type => 22, about => $about, txn => "crl$_") for 1 .. 20;
+my @sockets = connections(scalar @messages);
+my ($other) = connections(1);
+my $waiting = IO::Select->new(@sockets);
+
+my $start = time;
+send_together(\@sockets, \@messages);
+
+my ($longest, $last) = (0, $start);
+my @answers;
+
+while ($waiting->count) {
+    ocsp_send($other, $serials[@answers % @serials]);
+    push @answers, ocsp_receive($other);
+    my $now = time;
+    $longest = $now - $last if $now - $last > $longest;
+    $last = $now;
+    $waiting->remove($_) for $waiting->can_read(0);
+}
+
+my $all = time - $start;
+
+is(successes(\@sockets, \@messages), scalar @messages, 'all succeed');
+cmp_ok(scalar @answers, '>=', $::requests / 4, 'OCSP is answered meanwhile');
+is(told('unknown', @answers), scalar @answers, 'unknown, signed each time');
+cmp_ok($longest, '<', $all / 4, 'no answer waits for many enrolments');
+
+
+
+=== TEST 7: enrolments while many ask for serials that nobody has
+--- config eval
+$::asked
+--- perl
+ready();
+ocsp_defaults(ca => work_dir() . '/demo.pem');
+my $n = 10;
+my @serials = ocsp_make(map { { serial => sprintf '41%032x', $_ } }
+                        1 .. $::requests);
+my @messages = (messages('beside'))[1 .. $n];
+my @sockets = connections($n);
+my @others = connections($::requests);
+
+# OCSP waits at the worker's sockets first
+
+my ($worker) = worker_pids();
+kill 'STOP', $worker;
+ocsp_send($others[$_], $serials[$_]) for 0 .. $#others;
+send_to($sockets[$_], $messages[$_]) for 0 .. $#sockets;
+kill 'CONT', $worker;
+
+is(successes(\@sockets, \@messages), $n, 'all succeed');
+is(told('unknown', map { ocsp_receive($_) } @others), $::requests,
+   'and all are answered');

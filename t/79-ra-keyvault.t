@@ -276,6 +276,8 @@ for my $key (file_key(), vault_key()) {
         for 'oaep', 'oaep-sha256';
     is(brief($node, transport => 'oaep-sha512'), 'FAILURE badAlg',
        'no OAEP that a vault has not');
+    is(brief($node, transport => 'oaep-sha256', mgf1 => 'sha1'),
+       'FAILURE badAlg', 'nor with another MGF1');
     is(brief($node, digest => $_), 'SUCCESS', $_) for 'sha384', 'sha512';
     my $r = ask($node, digest => 'sha1');
     is($r->{status}, 'SUCCESS', 'SHA-1 is answered');

@@ -1,5 +1,5 @@
-# conf/demo.conf and conf/run.sh: what "make run" promises, on free ports and
-# in a directory of its own.
+# conf/run.sh and conf/run-intune.sh: what "make run" and "make run-intune"
+# promise, on free ports and in a directory of their own.
 
 use strict;
 use warnings;
@@ -46,6 +46,16 @@ for my $time (1 .. 2) {
 
     is((stat "$dir/run/conf/demo.key")[2] & 0777, 0600, 'mode of the key');
 }
+
+$ENV{RUN} = "$dir/run-intune";
+$ENV{$_} = PKI::Redis::free_port() for qw( TLS_PORT SCEP_PORT );
+
+my $said = `timeout 120 conf/run-intune.sh 2>&1`;
+
+is($?, 0, 'run-intune ends well') or diag $said;
+like($said, qr/"scep_challenge_code":"SubjectNameMismatch"/, 'refused');
+like($said, qr/cert\.pem: good\n.*cert\.pem: revoked$/ms, 'revoked by Intune');
+like($said, qr/^run-intune: a device of Intune.*\Z/m, 'the last line');
 
 like(slurp("$dir/run/logs/access.log"),
      qr/"scep_status":"SUCCESS"|"scep_status":"0"/i, 'the access log tells');

@@ -1,5 +1,5 @@
 # The configurations in conf/, as they are but for paths and ports.  demo.conf
-# and run.sh are run by 80-demo.t.
+# and run.sh are run by 80-demo.t, intune.conf by 82-conf-intune.t.
 
 use lib 't/lib';
 use PKI;
@@ -8,12 +8,16 @@ use PKI::Azure;
 use PKI::OCSP;
 use PKI::Nginx;
 
+use Encode qw( decode );
+
 our $work = work_dir();
 our %tested = map { $_ => 1 } qw( demo.conf log-format.conf redis.conf
                                   static-challenge.conf
                                   crl-shards.conf roll-over.conf
                                   keyvault-managed-identity.conf
-                                  keyvault-workload-identity.conf );
+                                  keyvault-workload-identity.conf
+                                  jamf.conf workspace-one.conf
+                                  mosyle-kandji.conf intune.conf );
 
 sub curl {
     my ($port, $uri, @words) = @_;
@@ -513,7 +517,154 @@ ok($nginx->stop, 'ends well');
 
 
 
-=== TEST 6: every configuration is run by a test
+=== TEST 6: jamf.conf, workspace-one.conf, mosyle-kandji.conf
+--- config
+--- perl
+my $redis = PKI::Redis->new(config => 'conf/redis.conf');
+my $modules = join '', map { "load_module $_;\n" }
+              split ' ', $ENV{TEST_NGINX_LOAD_MODULES} || '';
+
+openssl('req', '-new', '-x509', '-newkey', 'ec', '-pkeyopt',
+        'ec_paramgen_curve:P-256', '-nodes', '-keyout', "$::work/tls.key",
+        '-days', 9, '-subj', '/CN=tls', '-out', "$::work/tls.pem")
+    if !-f "$::work/tls.pem";
+
+my ($nginx, $tls, $url, $ca);
+my $key = new_key('rsa:2048');
+
+# As the file is, and SCEP also without TLS, for strongSwan
+
+my $run = sub {
+    my ($name, $user) = @_;
+
+    my ($etc, $lib) = map { "$::work/$_-$name" } qw( etc lib );
+    mkdir $_ for $etc, $lib;
+    tls_certificate("etc-$name/server", '/CN=localhost');
+    work_file("etc-$name/log-format.conf", slurp('conf/log-format.conf'));
+    work_file("etc-$name/htpasswd", "$user:{PLAIN}open sesame\n");
+    work_file("etc-$name/challenge$_", "static sesame$_\n")
+        for '', '.mosyle', '.kandji';
+
+    $redis->command('FLUSHALL');
+    $tls = free_port();
+    my $plain = free_port();
+
+    $nginx = PKI::Nginx->new(file => "conf/$name.conf", edit => sub {
+        my $change = sub {
+            my ($from, $to) = @_;
+            ok(s/$from/$to/g, "$name has $from");
+        };
+        $change->(qr/^load_module \S+;\n/m, $modules);
+        $change->(qr/^user\s+\S+;/m, $> == 0 ? 'user root;' : '');
+        $change->(qr{/etc/nginx/pki}, $etc);
+        $change->(qr{/var/lib/nginx/pki}, $lib);
+        $change->(qr{/var/log/nginx}, 'logs');
+        $change->(qr{/run/nginx\.pid}, 'logs/nginx.pid');
+        $change->(qr/worker_processes auto/, 'worker_processes 2');
+        $change->(qr/redis:\S+:6379/, $redis->url);
+        $change->(qr/listen +80 /,
+                  'listen 127.0.0.1:$TEST_NGINX_SERVER_PORT ');
+        $change->(qr/listen +443 ssl default_server/,
+                  "listen 127.0.0.1:$plain; listen 127.0.0.1:$tls ssl");
+        $change->(qr{base_url +http://pki\.contoso\.example},
+                  'base_url http://127.0.0.1:$TEST_NGINX_SERVER_PORT');
+        s/^http \{/http {\nclient_body_temp_path temp;\nproxy_temp_path temp;\n/m;
+    });
+
+    my ($code, $said) = $nginx->test;
+    is($code, 0, "$name: nginx -t") or diag($said);
+    unlike($said, qr/\[warn\]/, 'without a warning') or diag($said);
+
+    $nginx->start;
+    $url = "http://127.0.0.1:$plain";
+    $ca = "$lib/devices.pem";
+    ok(wait_until(sub {
+        (http_get('/probe', port => $nginx->port))[0] == 200
+    }, 30), 'ready') or diag($nginx->said . $nginx->log);
+};
+
+my $enrol = sub {
+    my ($uri, $password, $subject, %o) = @_;
+    return scep_enroll(url => "$url$uri", ca => $ca, key => $key,
+                       subject => $subject, password => $password, %o);
+};
+
+my $end = sub {
+    my @secrets = @_;
+    my $log = $nginx->log . slurp($nginx->prefix . '/logs/pki.log');
+    ok(index($log, $_) < 0, 'no secret in the logs') for @secrets;
+    unlike($log, qr/\[(?:alert|crit|emerg)\]/, 'no trouble');
+    ok($nginx->stop, 'ends well');
+};
+
+my $page = sub {
+    my ($uri, @user) = @_;
+    my ($status, $body) = curl($tls, $uri, @user);
+    return $status if $status != 200;
+    my $text = decode('UTF-16', $body);
+    return ($text =~ /The enrollment challenge password is: <B> (\S*)/i)[0];
+};
+
+$run->('jamf', 'jamf');
+my @jamf = ('-u', 'jamf:open sesame');
+my $event = '{"webhook":{"webhookEvent":"SCEPChallenge"},"event":{}}';
+is((curl($tls, '/jamf/challenge', '-d', $event))[0], 401, 'nobody');
+my ($status, $secret) = curl($tls, '/jamf/challenge', @jamf, '-d', $event);
+is($status, 200, 'Jamf');
+my $subject = 'CN=9F-1, OU=computers, CN=12';
+ok(!defined $enrol->('/jamf', $secret, 'CN=laptop'), 'not for any name');
+my $cert = $enrol->('/jamf', $secret, $subject);
+ok(defined $cert, 'a computer');
+ok(!defined $enrol->('/jamf', $secret, $subject, key => new_key()), 'once');
+is($redis->command('HGET', 'pki:{devices}:cert:' . serial_of($cert), 'device'),
+   'computers/12', 'it is known which');
+my $second = $page->('/jamf/mscep_admin/', @jamf);
+ok(defined $enrol->('/jamf', $second, 'CN=12, OU=users-on-devices, CN=9F-1',
+                    san => 'a@contoso.example', key => new_key()),
+   'a user, by the page of NDES');
+$end->($secret, $second, 'open sesame');
+
+$run->('workspace-one', 'uem');
+my @uem = ('-u', 'uem:open sesame');
+is($page->('/certsrv/mscep_admin/'), 401, 'nobody');
+$secret = $page->('/certsrv/mscep_admin/', @uem);
+is(length $secret, 32, 'as long as is typed there');
+$subject = 'O=Contoso, OU=Devices, CN=AB12';
+ok(!defined $enrol->('/static', $secret, $subject), 'not elsewhere');
+my $scep = '/certsrv/mscep/mscep.dll';
+ok(defined $enrol->($scep, $secret, $subject), 'a device');
+ok(!defined $enrol->($scep, $secret, $subject, key => new_key()), 'once');
+ok(!defined $enrol->($scep, 'static sesame', $subject, key => new_key()),
+   'not by the secret of all');
+for (1, 2) {
+    ok(defined $enrol->('/static', 'static sesame', $subject,
+                        key => new_key()), 'which is good where it belongs');
+}
+$end->($secret, 'open sesame', 'static sesame');
+
+$run->('mosyle-kandji', 'nobody');
+my %subject = (mosyle => 'O=Contoso, OU=Mosyle, CN=C02X1',
+               kandji => 'O=Contoso, OU=Kandji, CN=C02X1, CN=9f-1');
+for my $mdm (sort keys %subject) {
+    for my $of (sort keys %subject) {
+        my $got = $enrol->("/$mdm", "static sesame.$of", $subject{$mdm},
+                           key => new_key());
+        is(defined $got ? 1 : 0, $mdm eq $of ? 1 : 0, "secret of $of at $mdm");
+    }
+    ok(!defined $enrol->("/$mdm", "static sesame.$mdm", 'CN=www, O=Other',
+                         key => new_key()), 'another name')
+        if $mdm eq 'kandji';
+    ok(!defined $enrol->("/$mdm", "static sesame.$mdm", 'CN=www.example',
+                         key => new_key()), 'a strange name');
+}
+ok(defined $enrol->('/kandji', 'static sesame.kandji',
+                    'CN=9f-1, O=Contoso, OU=Kandji, CN=C02X1',
+                    key => new_key()), 'the other order of two names');
+$end->('static sesame');
+
+
+
+=== TEST 7: every configuration is run by a test
 --- config
 --- perl
 my @untested = grep { !$::tested{$_} } map { s{.*/}{}r } glob 'conf/*.conf';

@@ -2,8 +2,9 @@
 /*
  * Copyright (C) the ngx_pki authors
  *
- * A request without its challenge: the same key, names and extensions in the
- * same order, no challenge, and nothing that its own signature would verify.
+ * A request without its challenge: the same key, names and validity, the same
+ * extensions in the same order, no challenge, and nothing that its own
+ * signature would verify.
  */
 
 
@@ -49,7 +50,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         || again.signature.len != 0
         || fuzz_differ(&again.subject, &csr.subject)
         || fuzz_differ(&again.spki, &csr.spki)
-        || again.extensions.nelts != csr.extensions.nelts)
+        || again.extensions.nelts != csr.extensions.nelts
+        || again.validity.seconds != csr.validity.seconds)
     {
         abort();
     }

@@ -556,6 +556,7 @@ fuzz_seal(ngx_pool_t *pool, resigned_t *in, ngx_scep_message_t *m,
 
     seal.recipient = &m->signer;
     seal.key = signer->key;
+    seal.ctx = signer->verify;
     seal.cipher = ngx_scep_cipher_find(&m->cipher_oid, &m->iv);
 
     if (m->recipients[0].hash.len != 0) {
@@ -563,6 +564,8 @@ fuzz_seal(ngx_pool_t *pool, resigned_t *in, ngx_scep_message_t *m,
 
         seal.oaep = fuzz_digests.md[hash];
         seal.oaep_oid = ngx_scep_digest_oid(hash);
+        seal.mgf1 = seal.oaep;
+        seal.mgf1_oid = seal.oaep_oid;
     }
 
     if (m->signer.key.key.type != NGX_PKI_KEY_RSA) {

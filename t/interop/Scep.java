@@ -15,6 +15,7 @@
  *     out=FILE             what came, PEM
  *     form=ber|der         how messages are encoded, default ber
  *     wrap=pkcs1|oaep      how the content key is encrypted
+ *     mgf1=256|1           the hash of MGF1 beside SHA-256 of OAEP
  *     cipher=aes128|aes256, digest=256|384|512, pss=1
  *     ca=FILE              encrypts for and trusts this one, not GetCACert's
  *
@@ -377,7 +378,9 @@ public class Scep {
 
     private AlgorithmIdentifier oaep() throws Exception {
         OAEPParameterSpec spec = new OAEPParameterSpec(
-            "SHA-256", "MGF1", MGF1ParameterSpec.SHA256,
+            "SHA-256", "MGF1",
+            options.getOrDefault("mgf1", "256").equals("1")
+            ? MGF1ParameterSpec.SHA1 : MGF1ParameterSpec.SHA256,
             PSource.PSpecified.DEFAULT);
 
         return new JcaAlgorithmParametersConverter().getAlgorithmIdentifier(

@@ -30,6 +30,12 @@ oaep() {
         oaep.out
 }
 
+# as "RSA/ECB/OAEPWithSHA-256AndMGF1Padding" is in Java
+oaep_sha1() {
+    enrol oaepsha1 rsa wrap=oaep mgf1=1 | tee oaepsha1.out
+    grep 'recipient 1.2.840.113549.1.1.7' oaepsha1.out
+}
+
 # the answer is for whoever knows the challenge
 ec() {
     enrol ec ec | tee ec.out
@@ -49,6 +55,7 @@ try "GetCACert" ca
 try "enrol, BER, AES-128, SHA-256" enrol ber rsa
 try "enrol, DER" der
 try "enrol, OAEP, AES-256, SHA-512" oaep
+try "enrol, OAEP with SHA-256, MGF1 with SHA-1" oaep_sha1
 try "enrol, RSASSA-PSS" enrol pss rsa pss=1
 try "wrong challenge is refused" wrong_challenge
 try "RenewalReq" renewal ber rsa renew

@@ -14,7 +14,7 @@ use strict;
 use warnings;
 
 my $README = 't/README.md';
-my $SUITES = '{1[5-9],2[0-9],44,75,79}';
+my $SUITES = '{1[5-9],2[0-9],44,46,48,75,79,85,88}';
 
 my $write = @ARGV && $ARGV[0] eq '-w';
 my (%blocks, %named);

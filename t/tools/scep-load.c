@@ -269,7 +269,7 @@ load_challenge(load_t *load, const char *file)
 {
     FILE  *in;
 
-    static char  line[1024];
+    static char  line[8192];
 
     if (file == NULL) {
         return;

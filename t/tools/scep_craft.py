@@ -507,12 +507,15 @@ def wrap_key(a, ca, cek):
         alg = algorithm(RSA_ENCRYPTION)
     else:
         name = a.transport.partition('-')[2] or 'sha1'
-        h = DIGESTS[name][3]
+        mgf1 = a.mgf1 or name
         wrapped = public.encrypt(cek, apadding.OAEP(
-            apadding.MGF1(h()), h(), None))
-        hash_alg = algorithm(DIGESTS[name][0])
-        alg = algorithm(RSAES_OAEP, seq() if name == 'sha1' else seq(
-            tlv(0xa0, hash_alg), tlv(0xa1, algorithm(MGF1, hash_alg))))
+            apadding.MGF1(DIGESTS[mgf1][3]()), DIGESTS[name][3](), None))
+        params = b''
+        if name != 'sha1':
+            params += tlv(0xa0, algorithm(DIGESTS[name][0]))
+        if mgf1 != 'sha1':
+            params += tlv(0xa1, algorithm(MGF1, algorithm(DIGESTS[mgf1][0])))
+        alg = algorithm(RSAES_OAEP, seq(params))
     if 'cek' in a.broken:
         wrapped = os.urandom(len(wrapped) - 1).rjust(len(wrapped), b'\0')
     return alg, wrapped
@@ -908,12 +911,18 @@ class Reply:
             return apadding.PKCS1v15()
         if name != RSAES_OAEP:
             raise Malformed('key transport ' + name)
-        h = hashes.SHA1
+        found = {0xa0: 'sha1', 0xa1: 'sha1'}
         for node in alg.child(1, 0x30).children():
-            if node.tag == 0xa0:
-                digest = parse(node.value, 0x30).child(0, 0x06).oid()
-                h = [d[3] for d in DIGESTS.values() if d[0] == digest][0]
-        return apadding.OAEP(apadding.MGF1(h()), h(), None)
+            part = parse(node.value, 0x30)
+            if node.tag == 0xa1:
+                part = part.child(1, 0x30)
+            digest = part.child(0, 0x06).oid()
+            found[node.tag] = [n for n, d in DIGESTS.items()
+                               if d[0] == digest][0]
+            self.check(found[node.tag] != 'sha1', 'R6', 'OAEP: no DER')
+        self.out['oaep'] = '%s %s' % (found[0xa0], found[0xa1])
+        return apadding.OAEP(apadding.MGF1(DIGESTS[found[0xa1]][3]()),
+                             DIGESTS[found[0xa0]][3](), None)
 
     def transported(self, info, key):
         """The content key of a KeyTransRecipientInfo."""
@@ -1181,6 +1190,8 @@ def argument_parser():
     m.add_argument('--decoy', action='append', default=[],
                    choices=['ktri', 'kari', 'kekri', 'pwri', 'ori'],
                    help='a recipient before it that is somebody else')
+    m.add_argument('--mgf1', choices=DIGESTS, help='of OAEP; without it the '
+                   'same digest')
     m.add_argument('--oaep-params', help='what the message says they are, hex')
     m.add_argument('--iv-len', type=int)
     m.add_argument('--flip-sealed', type=int,

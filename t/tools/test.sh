@@ -43,7 +43,9 @@ PKI_KEY=vault-ec run "$vault_ec_suites" || failed=yes
 
 # the long ones first, else the last one runs alone
 
-long_suites="t/79-ra-keyvault.t t/75-ra.t t/72-azure-identity.t
+long_suites="t/79-ra-keyvault.t t/88-intune-faults.t
+             t/86-intune-revocation.t t/75-ra.t t/72-azure-identity.t
+             t/87-intune-outbox.t t/85-intune.t t/80-demo.t
              t/71-keyvault-faults.t t/96-crl-end.t t/94-crl-nodes.t
              t/95-crl-redis.t t/38-ocsp-signer.t t/91-crl-delta.t
              t/90-crl-shards.t t/51-rollback-and-clock.t

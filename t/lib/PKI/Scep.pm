@@ -38,7 +38,8 @@ use JSON::PP ();
 use PKI ();
 
 our @EXPORT = qw( scep_ready scep_make scep_open scep_send scep_send_all
-                  scep_ask scep_crl scep_brief scep_raw scep_recipient issued );
+                  scep_ask scep_crl scep_brief scep_raw scep_recipient scep_pair
+                  issued );
 
 my %flags = map { $_ => 1 } qw( ca_true ca_false recipient_ski ber
                                 no_envelope signer_ski mismatch no_cert
@@ -168,6 +169,16 @@ sub scep_make {
     chomp $out;
     return { file => $file, ca => $ca, issuer => $issuer, get => $out,
              der => PKI::slurp($file) };
+}
+
+
+# Microsoft's EnrollmentNameValuePair in hex, of short texts.
+
+sub scep_pair {
+    my $texts = join '', map {
+        "\x1e" . chr(2 * length) . pack 'n*', unpack 'C*'
+    } @_;
+    return unpack 'H*', "\x30" . chr(length $texts) . $texts;
 }
 
 
