@@ -1,7 +1,7 @@
 #!/bin/bash
 #
 # How fast it is, against what this machine can do in the same run: SCEP
-# (scep.sh), OCSP (ocsp.sh), a key in a vault (keyvault.sh).
+# (scep.sh), OCSP (ocsp.sh), a key in a vault (keyvault.sh), Intune (intune.sh).
 #
 #     [ROUNDS=3] [TIME=4] t/bench/run.sh
 #
@@ -15,7 +15,7 @@ cd "$(dirname "$0")/../.."
 mkdir -p "$BUILD/bench"
 : > "$BUILD/bench/latest.txt"
 
-for part in scep ocsp keyvault; do
+for part in scep ocsp keyvault intune; do
     ROUNDS=${ROUNDS:-3} TIME=${TIME:-4} t/bench/$part.sh
     cat "$BUILD/bench/$part.txt" >> "$BUILD/bench/latest.txt"
 done
