@@ -14,8 +14,6 @@
 static char *ngx_http_scep_intune_set(ngx_conf_t *cf, void **conf);
 static char *ngx_http_scep_intune_param(ngx_conf_t *cf,
     ngx_http_scep_intune_conf_t *icf, ngx_str_t *param);
-static ngx_uint_t ngx_http_scep_intune_value(ngx_str_t *param,
-    const char *name, ngx_str_t *value);
 static ngx_int_t ngx_http_scep_intune_flag(ngx_str_t *value,
     ngx_flag_t *flag);
 static char *ngx_http_scep_intune_enable(ngx_conf_t *cf,
@@ -90,17 +88,17 @@ ngx_http_scep_intune_param(ngx_conf_t *cf, ngx_http_scep_intune_conf_t *icf,
 
     rc = NGX_DECLINED;
 
-    if (ngx_http_scep_intune_value(param, "identity=", &v)) {
+    if (ngx_http_pki_param(param, "identity=", &v)) {
 
         if (v.len != 0 && icf->identity.len == 0) {
             icf->identity = v;
             rc = NGX_OK;
         }
 
-    } else if (ngx_http_scep_intune_value(param, "wait_success=", &v)) {
+    } else if (ngx_http_pki_param(param, "wait_success=", &v)) {
         rc = ngx_http_scep_intune_flag(&v, &icf->wait_success);
 
-    } else if (ngx_http_scep_intune_value(param, "revocation=", &v)) {
+    } else if (ngx_http_pki_param(param, "revocation=", &v)) {
         rc = ngx_http_scep_intune_flag(&v, &icf->revocation);
     }
 
@@ -115,27 +113,6 @@ ngx_http_scep_intune_param(ngx_conf_t *cf, ngx_http_scep_intune_conf_t *icf,
                        "each once", param);
 
     return NGX_CONF_ERROR;
-}
-
-
-/* "name=value" */
-
-static ngx_uint_t
-ngx_http_scep_intune_value(ngx_str_t *param, const char *name,
-    ngx_str_t *value)
-{
-    size_t  len;
-
-    len = ngx_strlen(name);
-
-    if (param->len < len || ngx_strncmp(param->data, name, len) != 0) {
-        return 0;
-    }
-
-    value->data = param->data + len;
-    value->len = param->len - len;
-
-    return 1;
 }
 
 

@@ -49,8 +49,6 @@ static char *ngx_http_scep_webhook_url(ngx_conf_t *cf,
     ngx_http_scep_webhook_conf_t *wcf, ngx_str_t *text);
 static char *ngx_http_scep_webhook_param(ngx_conf_t *cf,
     ngx_http_scep_webhook_conf_t *wcf, ngx_str_t *param);
-static ngx_uint_t ngx_http_scep_webhook_value(ngx_str_t *param,
-    const char *name, ngx_str_t *value);
 static ngx_int_t ngx_http_scep_webhook_timeout(ngx_str_t *value,
     ngx_msec_t *timeout);
 static ngx_int_t ngx_http_scep_webhook_id(ngx_str_t *value, ngx_str_t *id);
@@ -176,19 +174,19 @@ ngx_http_scep_webhook_param(ngx_conf_t *cf, ngx_http_scep_webhook_conf_t *wcf,
 
     rc = NGX_DECLINED;
 
-    if (ngx_http_scep_webhook_value(param, "secret_file=", &v)) {
+    if (ngx_http_pki_param(param, "secret_file=", &v)) {
 
         if (v.len != 0 && wcf->secret.len == 0) {
             return ngx_http_scep_webhook_secret(cf, wcf, &v);
         }
 
-    } else if (ngx_http_scep_webhook_value(param, "timeout=", &v)) {
+    } else if (ngx_http_pki_param(param, "timeout=", &v)) {
 
         if (wcf->timeout == 0) {
             rc = ngx_http_scep_webhook_timeout(&v, &wcf->timeout);
         }
 
-    } else if (ngx_http_scep_webhook_value(param, "id=", &v)) {
+    } else if (ngx_http_pki_param(param, "id=", &v)) {
 
         if (wcf->id.len == 0) {
             rc = ngx_http_scep_webhook_id(&v, &wcf->id);
@@ -206,27 +204,6 @@ ngx_http_scep_webhook_param(ngx_conf_t *cf, ngx_http_scep_webhook_conf_t *wcf,
                        "(letters, digits and \"-_.\"), each once", param);
 
     return NGX_CONF_ERROR;
-}
-
-
-/* "name=value" */
-
-static ngx_uint_t
-ngx_http_scep_webhook_value(ngx_str_t *param, const char *name,
-    ngx_str_t *value)
-{
-    size_t  len;
-
-    len = ngx_strlen(name);
-
-    if (param->len < len || ngx_strncmp(param->data, name, len) != 0) {
-        return 0;
-    }
-
-    value->data = param->data + len;
-    value->len = param->len - len;
-
-    return 1;
 }
 
 

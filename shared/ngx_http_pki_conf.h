@@ -24,10 +24,6 @@ char *ngx_http_pki_azure_identity(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_pki_key_vault(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 char *ngx_http_pki_probe(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
-/* "name=value": 1, and the value. */
-ngx_uint_t ngx_http_pki_param(ngx_str_t *param, const char *name,
-    ngx_str_t *value);
-
 /* The defaults of what lies outside. */
 void ngx_http_pki_create_azure(ngx_http_pki_main_conf_t *pmcf);
 

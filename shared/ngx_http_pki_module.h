@@ -109,6 +109,10 @@ ngx_pki_authority_t *ngx_http_pki_authority(ngx_conf_t *cf, ngx_str_t *name,
 ngx_pki_profile_t *ngx_http_pki_profile(ngx_conf_t *cf, ngx_str_t *name,
     const char *directive);
 
+/* A parameter "name=value" of a directive, with "name=": 1, and the value. */
+ngx_uint_t ngx_http_pki_param(ngx_str_t *param, const char *name,
+    ngx_str_t *value);
+
 /*
  * Reads the body, wherever nginx put it, up to "max" octets, and calls the
  * handler; 413 above.  To be returned by a content handler.
