@@ -47,6 +47,9 @@ our ($bad_alg, $bad_check, $bad_request, $bad_id) =
 
 our $ready;
 
+# nginx has started by then: what it makes at its first start, CAs and RAs, has
+# the time of the block before, which is why blocks put the clock back
+
 sub start {
     clock_step(0);
     scep_ready('/probe') or die 'not ready';
@@ -179,6 +182,7 @@ is(revoke("$::work/bad.pem", 'keyCompromise'), 200);
 is(scep_brief(ask("$::work/bad.pem")), 'SUCCESS', 'revoked');
 clock_step(21 * $::day);
 is(scep_brief(ask("$::work/old.pem")), 'SUCCESS', 'expired');
+clock_step(0);
 
 
 
@@ -208,6 +212,7 @@ is(scep_brief(ask("$::work/aged.pem", as('aged'))), 'SUCCESS', 'its own');
 clock_step(-2 * $::day);
 is(scep_brief(ask("$::work/device.pem", as('aged'))), $::bad_id,
    'not valid yet');
+clock_step(0);
 
 
 
