@@ -31,8 +31,8 @@ PKI_NGINX := $(NGINX)
 unexport NGINX
 export BUILD PKI_NGINX NGX_SRC JOBS T FUZZ_TIME DESTDIR
 
-.PHONY: build deps run run-intune test asan fuzz bench load interop lint install fresh \
-        clean
+.PHONY: build deps run run-intune test asan fuzz bench load interop lint \
+        install fresh clean
 
 build:
 	@t/tools/deps.sh build

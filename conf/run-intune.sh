@@ -2,9 +2,9 @@
 #
 # From nothing to a device that Intune manages and whose certificate it revokes:
 # conf/intune.conf as it is but for paths and ports, a private Redis, and in
-# place of Entra, Graph, Intune and Key Vault the simulator of t/azure; all under
-# $BUILD/run-intune.  Goes on serving until Ctrl-C; with ONCE=1 it ends after
-# the steps.  PORT, TLS_PORT, SCEP_PORT and REDIS_PORT choose other ports.
+# place of Entra, Graph, Intune and Key Vault the simulator of t/azure; all
+# under $BUILD/run-intune.  Goes on serving until Ctrl-C; with ONCE=1 it ends
+# after the steps.  PORT, TLS_PORT, SCEP_PORT and REDIS_PORT choose other ports.
 
 set -euo pipefail
 
@@ -48,10 +48,12 @@ azure_port() {
     sed 's/.*"'"$1"'": *\([0-9]*\).*/\1/' azure/ready
 }
 
-http=$(azure_port http) proxy=$(azure_port proxy) control=$(azure_port control)
+imds=http://127.0.0.1:$(azure_port http)
+proxy=$(azure_port proxy)
+api=http://127.0.0.1:$(azure_port control)/control
 
 azure() {
-    curl -sS --fail-with-body -d "$2" "http://127.0.0.1:$control/control/$1"
+    curl -sS --fail-with-body -d "$2" "$api/$1"
 }
 
 # making such a key takes the simulator longer than a vault may take
@@ -69,7 +71,7 @@ sed -e "s|/etc/nginx/pki|$run/conf|; s|/var/lib/nginx/pki|$run/lib|" \
     -e "s|listen  *443 |listen 127.0.0.1:$scep_port;\n\
         listen 127.0.0.1:$tls_port |" \
     -e "s|base_url .*|base_url $url;|" \
-    -e "s|managed_identity;|managed_identity endpoint=http://127.0.0.1:$http;|" \
+    -e "s|managed_identity;|managed_identity endpoint=$imds;|" \
     -e "s|^    resolver .*|    pki_proxy http://127.0.0.1:$proxy;\n\
     pki_trusted_certificate $run/azure/ca.pem;\n\
     client_body_temp_path temp/body;\n    proxy_temp_path temp/proxy;|" \
@@ -105,7 +107,7 @@ enrol() {
 
 last_line() {
     tail -n 1 logs/pki.log | tr ',' '\n' \
-        | grep -E '"(scep_(status|fail_info|challenge|transaction)|pki_device|device|subject|serial)' \
+        | grep -E '"(device|subject|serial|scep_[cfst][hart]a)' \
         | sed 's/^/    /'
 }
 
@@ -114,13 +116,22 @@ step "Intune orders a certificate for a device, the device asks for it"
 
 device=$(cat /proc/sys/kernel/random/uuid)
 
-show pki --scepca --url "$scep" --outform pem --caout device/ca.pem \
-    --raout device/ra.pem --force 2> /dev/null
+# a worker may be ready a moment later than the one that answered the probe
+
+get_ca() {
+    pki --scepca --url "$scep" --outform pem --caout device/ca.pem \
+        --raout device/ra.pem --force 2> pki.txt
+}
+
+echo "\$ pki --scepca --url $scep --outform pem --caout device/ca.pem" \
+     "--raout device/ra.pem"
+until_ok 20 get_ca || die "no CA certificate: $(cat pki.txt)"
 show openssl genrsa -out device/key.pem 2048
 challenge=$(order "$device")
 echo "\$ pki --scep --in device/key.pem --dn CN=$device" \
      "--password '${challenge:0:20}...' ..."
-enrol "$device" "$challenge" > device/cert.pem || die "no certificate: $(cat pki.txt)"
+enrol "$device" "$challenge" > device/cert.pem \
+    || die "no certificate: $(cat pki.txt)"
 show openssl verify -CAfile device/ca.pem device/cert.pem
 show openssl x509 -in device/cert.pem -noout -subject -issuer -serial
 echo "the line of the access log says:"
@@ -165,13 +176,13 @@ cat <<END
     SCEP           $scep
     CA             $url/ca/devices.cer
     OCSP           $url/ocsp
-    simulator      http://127.0.0.1:$control/control/ (t/azure/README.md)
+    simulator      $api (t/azure/README.md)
     configuration  $run/conf/nginx.conf
     logs           $run/logs
 
     A challenge of Intune for a device:
 
-        curl -d '{"subject":"CN=my-device"}' http://127.0.0.1:$control/control/challenge
+        curl -d '{"subject":"CN=my-device"}' $api/challenge
 
     Ctrl-C stops nginx, Redis and the simulator.
 END
