@@ -6,9 +6,9 @@
 
 #include "ngx_pki_challenge.h"
 #include "ngx_pki_fields.h"
+#include "ngx_pki_md.h"
 
 
-static int ngx_pki_challenge_hash_field(EVP_MD_CTX *ctx, ngx_str_t *field);
 static ngx_int_t ngx_pki_challenge_limit(ngx_pki_challenge_t *challenge);
 static ngx_uint_t ngx_pki_challenge_is_same(ngx_str_t *bound, ngx_str_t *is);
 static ngx_uint_t ngx_pki_challenge_has_names(ngx_str_t *sans,
@@ -35,50 +35,7 @@ ngx_int_t
 ngx_pki_challenge_hash(ngx_pool_t *pool, ngx_str_t *authority,
     ngx_str_t *scope, ngx_str_t *secret, ngx_str_t *hash)
 {
-    int          rc;
-    u_char       digest[NGX_PKI_CHALLENGE_HASH_LEN / 2];
-    EVP_MD_CTX  *ctx;
-
-    hash->len = NGX_PKI_CHALLENGE_HASH_LEN;
-    hash->data = ngx_pnalloc(pool, hash->len);
-
-    ctx = EVP_MD_CTX_new();
-
-    rc = hash->data != NULL
-         && ctx != NULL
-         && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1
-         && ngx_pki_challenge_hash_field(ctx, authority) == 1
-         && ngx_pki_challenge_hash_field(ctx, scope) == 1
-         && ngx_pki_challenge_hash_field(ctx, secret) == 1
-         && EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
-
-    EVP_MD_CTX_free(ctx);
-
-    if (!rc) {
-        ERR_clear_error();
-        return NGX_ERROR;
-    }
-
-    ngx_hex_dump(hash->data, digest, sizeof(digest));
-
-    return NGX_OK;
-}
-
-
-/* with its length in front, four octets, so that none runs into the next */
-
-static int
-ngx_pki_challenge_hash_field(EVP_MD_CTX *ctx, ngx_str_t *field)
-{
-    u_char  len[4];
-
-    len[0] = (u_char) (field->len >> 24);
-    len[1] = (u_char) (field->len >> 16);
-    len[2] = (u_char) (field->len >> 8);
-    len[3] = (u_char) field->len;
-
-    return EVP_DigestUpdate(ctx, len, sizeof(len)) == 1
-           && EVP_DigestUpdate(ctx, field->data, field->len) == 1;
+    return ngx_pki_md_name(pool, authority, scope, secret, hash);
 }
 
 

@@ -5,10 +5,8 @@
 
 
 #include "ngx_pki_pending.h"
+#include "ngx_pki_md.h"
 #include "ngx_pki_record.h"
-
-
-#define NGX_PKI_PENDING_SHA256_LEN  (NGX_PKI_PENDING_ID_LEN / 2)
 
 
 typedef enum {
@@ -26,7 +24,6 @@ typedef struct {
 } ngx_pki_pending_field_t;
 
 
-static int ngx_pki_pending_hash_field(EVP_MD_CTX *ctx, ngx_str_t *field);
 static ngx_int_t ngx_pki_pending_find(ngx_str_t *name, ngx_uint_t *index);
 static ngx_int_t ngx_pki_pending_decode_value(ngx_pki_pending_field_t *f,
     ngx_str_t *value, void *field);
@@ -80,50 +77,7 @@ ngx_int_t
 ngx_pki_pending_id(ngx_pool_t *pool, ngx_str_t *authority,
     ngx_str_t *transaction, ngx_str_t *key, ngx_str_t *id)
 {
-    int          rc;
-    u_char       digest[NGX_PKI_PENDING_SHA256_LEN];
-    EVP_MD_CTX  *ctx;
-
-    id->len = NGX_PKI_PENDING_ID_LEN;
-    id->data = ngx_pnalloc(pool, id->len);
-
-    ctx = EVP_MD_CTX_new();
-
-    rc = id->data != NULL
-         && ctx != NULL
-         && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1
-         && ngx_pki_pending_hash_field(ctx, authority) == 1
-         && ngx_pki_pending_hash_field(ctx, transaction) == 1
-         && ngx_pki_pending_hash_field(ctx, key) == 1
-         && EVP_DigestFinal_ex(ctx, digest, NULL) == 1;
-
-    EVP_MD_CTX_free(ctx);
-
-    if (!rc) {
-        ERR_clear_error();
-        return NGX_ERROR;
-    }
-
-    ngx_hex_dump(id->data, digest, NGX_PKI_PENDING_SHA256_LEN);
-
-    return NGX_OK;
-}
-
-
-/* with its length in front, four octets, so that none runs into the next */
-
-static int
-ngx_pki_pending_hash_field(EVP_MD_CTX *ctx, ngx_str_t *field)
-{
-    u_char  len[4];
-
-    len[0] = (u_char) (field->len >> 24);
-    len[1] = (u_char) (field->len >> 16);
-    len[2] = (u_char) (field->len >> 8);
-    len[3] = (u_char) field->len;
-
-    return EVP_DigestUpdate(ctx, len, sizeof(len)) == 1
-           && EVP_DigestUpdate(ctx, field->data, field->len) == 1;
+    return ngx_pki_md_name(pool, authority, transaction, key, id);
 }
 
 
